@@ -1,0 +1,8 @@
+#![doc = include_str!("../FORMAT.md")]
+
+pub mod error;
+pub mod event;
+pub mod folder;
+pub mod log;
+pub mod meta;
+pub mod record;

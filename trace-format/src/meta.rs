@@ -1,0 +1,167 @@
+//! `meta.json`: what a trace is of, what was available, what was calibrated, how it ended.
+//!
+//! Key type: [`Meta`]. Neighbour: `folder.rs` reads and writes it by atomic rename.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+
+use crate::event::Nanos;
+
+/// The version of the trace folder's layout that this crate writes. Readers refuse what they do not know.
+pub const FORMAT_VERSION: u32 = 1;
+
+/// Everything about a trace that is not an event.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Meta {
+    /// See [`FORMAT_VERSION`].
+    pub format_version: u32,
+    /// Version of trapline that recorded it.
+    pub tool_version: String,
+    /// The command line that recorded it.
+    pub command: Vec<String>,
+    /// Unix time of the start, in seconds.
+    pub started_unix_s: u64,
+    /// What ran.
+    pub target: Target,
+    /// Where it ran.
+    pub host: Host,
+    /// What the instruments themselves cost, measured just before the recording.
+    pub calibration: Calibration,
+    /// How it ended, [`Outcome::Recording`] while it has not.
+    pub outcome: Outcome,
+    /// From the start of the trace to its end. Zero while recording.
+    pub wall_ns: Nanos,
+    /// From starting the machine to the start of the trace (boot, loading of programs).
+    pub boot_ns: Nanos,
+    /// Number of events in the log. Zero while recording.
+    pub events: u64,
+    /// Events that are known to be missing, and why. Empty when nothing was lost.
+    pub lost: Vec<Loss>,
+    /// What the comparison of the two witnesses gave.
+    pub witnesses: Witnesses,
+    /// Finished tables: file name under `tables/` to its length and checksum.
+    pub tables: BTreeMap<String, TableFile>,
+}
+
+/// What ran.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "kernel", rename_all = "snake_case", deny_unknown_fields)]
+pub enum Target {
+    /// Jobs on the mini-kernel.
+    Mini {
+        /// Each job's argument list.
+        jobs: Vec<Vec<String>>,
+        /// The scheduler's name.
+        scheduler: String,
+        /// Time slice of a thread.
+        quantum_ns: Nanos,
+        /// Period of the timer interrupt.
+        tick_ns: Nanos,
+        /// Whether kernel memory is closed in user mode.
+        protect: bool,
+        /// Whether the tracer's ptrace stops were recorded too (`--tracer ptrace`).
+        traced: bool,
+        /// Seed of everything random.
+        seed: u64,
+    },
+}
+
+/// Where the trace was recorded.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Host {
+    /// The CPU's model name.
+    pub cpu: String,
+    /// Number of CPUs the recorder may use.
+    pub cpus: u32,
+    /// The CPU that the machine was pinned to.
+    pub pinned_cpu: u32,
+    /// Release of the host's kernel.
+    pub kernel: String,
+    /// Clock that gave the times: `tsc` or `monotonic`.
+    pub clock: String,
+    /// Name of the hypervisor, or none when the host is not known to be virtual.
+    pub hypervisor: Option<String>,
+}
+
+/// What the instruments cost. Medians, in nanoseconds.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Calibration {
+    /// One reading of the clock.
+    pub clock_read_ns: f64,
+    /// Entry cost: last user instruction to first clock reading in the kernel, not traced.
+    pub entry_ns: f64,
+    /// Exit cost: last clock reading in the kernel to first user instruction, not traced.
+    pub exit_ns: f64,
+    /// What one stop costs on top of the time that the tracer sees itself hold the machine. Zero when not traced.
+    pub hidden_stop_ns: f64,
+    /// Length of a null syscall as the program sees it, not traced.
+    pub null_syscall_ns: f64,
+}
+
+/// How a recording ended.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "is", rename_all = "snake_case", deny_unknown_fields)]
+pub enum Outcome {
+    /// Not yet: being written, or the recorder was killed.
+    Recording,
+    /// Every job ended; `status` is the exit status that `record` returned.
+    Completed {
+        /// 0 to 255, as a shell shows it.
+        status: u8,
+    },
+    /// Someone stopped it.
+    Interrupted {
+        /// What stopped it.
+        by: String,
+    },
+    /// The machine itself failed.
+    Failed {
+        /// Why.
+        reason: String,
+    },
+}
+
+/// Events that are known to be missing.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Loss {
+    /// How many, if known.
+    pub events: Option<u64>,
+    /// Why.
+    pub reason: String,
+}
+
+/// The comparison of what the tracer saw with what the kernel logged.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "is", rename_all = "snake_case", deny_unknown_fields)]
+pub enum Witnesses {
+    /// There was no second witness, or the recording did not end.
+    #[default]
+    NotCompared,
+    /// Both saw the same mode switches in the same order.
+    Agree {
+        /// Traps seen by both.
+        traps: u64,
+        /// Returns seen by both.
+        returns: u64,
+    },
+    /// They differ.
+    Differ {
+        /// Which event, what each saw.
+        detail: String,
+    },
+}
+
+/// A finished table.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct TableFile {
+    /// Length of the file.
+    pub bytes: u64,
+    /// CRC-32 (IEEE) of the file.
+    pub crc32: u32,
+}

@@ -1,0 +1,167 @@
+//! The kernel region as the recorder sees it: a memory file that it fills before the start and whose log it then reads.
+
+use std::fs::File;
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::os::unix::fs::FileExt;
+use std::ptr::NonNull;
+use std::sync::atomic::{
+    AtomicU32,
+    Ordering::{Acquire, SeqCst},
+};
+use std::time::Duration;
+
+use nix::sys::memfd::{MFdFlags, memfd_create};
+use nix::sys::mman::{MapFlags, ProtFlags, mmap, munmap};
+use trapline_abi::boot::BootParameters;
+use trapline_abi::layout::{
+    BOOT_OFFSET, INITRAMFS_MAX, INITRAMFS_OFFSET, KERNEL_LENGTH, LOG_OFFSET,
+};
+use trapline_abi::log::{CAPACITY, Record, Ring};
+
+use crate::error::{During, TracerError};
+
+/// The mapped region. Unmapped when dropped; the machine's own mappings live on.
+pub(crate) struct Region {
+    file: File,
+    base: NonNull<u8>,
+}
+
+// SAFETY: the mapping belongs to this value alone and is not tied to a thread.
+unsafe impl Send for Region {}
+
+impl Region {
+    /// A fresh region with the boot parameters in place and the archive behind it.
+    pub(crate) fn create(
+        parameters: &BootParameters,
+        initramfs: &[u8],
+    ) -> Result<Self, TracerError> {
+        if initramfs.len() as u64 > INITRAMFS_MAX {
+            return Err(TracerError::Options(format!(
+                "the programs are larger than {INITRAMFS_MAX} bytes"
+            )));
+        }
+        let file = File::from(executable_memory_file(c"trapline-region")?);
+        file.set_len(KERNEL_LENGTH)
+            .during("size the machine's memory (is there a file size limit?)")?;
+        file.write_all_at(initramfs, INITRAMFS_OFFSET)
+            .during("write the programs into the machine's memory")?;
+        let length = (KERNEL_LENGTH as usize)
+            .try_into()
+            .map_err(|_| TracerError::Options("no memory".to_owned()))?;
+        let rights = ProtFlags::PROT_READ | ProtFlags::PROT_WRITE;
+        // SAFETY: a new mapping wherever there is room.
+        let base = unsafe { mmap(None, length, rights, MapFlags::MAP_SHARED, &file, 0) }
+            .during("map the machine's memory")?;
+        let region = Self {
+            file,
+            base: base.cast(),
+        };
+        // SAFETY: the place lies inside the mapping (layout.rs), aligned to a page, and nobody else has it yet.
+        unsafe {
+            let target = region
+                .base
+                .add(BOOT_OFFSET as usize)
+                .cast::<BootParameters>()
+                .as_ptr();
+            std::ptr::copy_nonoverlapping(parameters, target, 1);
+        }
+        Ok(region)
+    }
+
+    /// The memory file, for the machine to inherit.
+    pub(crate) fn file(&self) -> BorrowedFd<'_> {
+        self.file.as_fd()
+    }
+
+    /// Reads every record that is in the log now, oldest first. Whether there was any.
+    pub(crate) fn drain(
+        &self,
+        mut take: impl FnMut(&Record) -> Result<(), TracerError>,
+    ) -> Result<bool, TracerError> {
+        let ring = self.ring();
+        // SAFETY: as in ring; the counters are only accessed atomically on both sides.
+        let (head, tail) = unsafe { (&(*ring).head, &(*ring).tail) };
+        let (end, start) = (head.load(Acquire), tail.load(Acquire));
+        let unread = end.wrapping_sub(start);
+        if unread > CAPACITY {
+            return Err(TracerError::Machine("its log is damaged".to_owned()));
+        }
+        for index in 0..unread {
+            let slot = (start.wrapping_add(index) % CAPACITY) as usize;
+            // SAFETY: in bounds; the kernel does not write records between tail and head. Volatile, as another process
+            // could; the copy is checked as untrusted data by its user.
+            let record = unsafe {
+                (&raw const (*ring).records)
+                    .cast::<Record>()
+                    .add(slot)
+                    .read_volatile()
+            };
+            take(&record)?;
+        }
+        tail.store(end, SeqCst);
+        // SAFETY: as above.
+        let writer = unsafe { &(*ring).writer_sleeps };
+        if unread > 0 && writer.swap(0, SeqCst) != 0 {
+            wake(writer);
+        }
+        Ok(unread > 0)
+    }
+
+    /// Sleeps until the log fills up or `at_most` has passed.
+    pub(crate) fn sleep_until_filled(&self, at_most: Duration) {
+        // SAFETY: as in drain.
+        let (reader, head, tail) = unsafe {
+            (
+                &(*self.ring()).reader_sleeps,
+                &(*self.ring()).head,
+                &(*self.ring()).tail,
+            )
+        };
+        reader.store(1, SeqCst);
+        if head.load(SeqCst) == tail.load(SeqCst) {
+            let time = libc::timespec {
+                tv_sec: at_most.as_secs() as i64,
+                tv_nsec: at_most.subsec_nanos().into(),
+            };
+            // SAFETY: the futex word and the time outlive the call.
+            unsafe {
+                libc::syscall(
+                    libc::SYS_futex,
+                    reader.as_ptr(),
+                    libc::FUTEX_WAIT,
+                    1,
+                    &raw const time,
+                    0,
+                    0,
+                )
+            };
+        }
+        reader.store(0, SeqCst);
+    }
+
+    fn ring(&self) -> *mut Ring {
+        // SAFETY: inside the mapping (layout.rs), page-aligned; zeroed memory is a valid ring.
+        unsafe { self.base.add(LOG_OFFSET as usize).cast().as_ptr() }
+    }
+}
+
+impl Drop for Region {
+    fn drop(&mut self) {
+        // SAFETY: maps exactly this range, and nothing borrowed from it outlives self.
+        let _ = unsafe { munmap(self.base.cast(), KERNEL_LENGTH as usize) };
+    }
+}
+
+fn wake(word: &AtomicU32) {
+    // SAFETY: the futex word outlives the call.
+    unsafe { libc::syscall(libc::SYS_futex, word.as_ptr(), libc::FUTEX_WAKE, 1, 0, 0, 0) };
+}
+
+/// A memory file that may be executed, on hosts that ask for that and on older ones.
+pub(crate) fn executable_memory_file(name: &std::ffi::CStr) -> Result<OwnedFd, TracerError> {
+    const MFD_EXEC: u32 = 0x10;
+    let executable = MFdFlags::MFD_CLOEXEC | MFdFlags::from_bits_retain(MFD_EXEC);
+    memfd_create(name, executable)
+        .or_else(|_| memfd_create(name, MFdFlags::MFD_CLOEXEC))
+        .during("make a memory file that may be executed")
+}

@@ -1,0 +1,176 @@
+//! What the recorder does with the kernel's log, whoever drives the machine: finds time 0, keeps the books on processes,
+//! hands events to the sink.
+
+use std::collections::HashMap;
+
+use trapline_trace_format::event::{Event, EventKind, ExitStatus, Nanos, ProcessId, ThreadId};
+
+use super::convert::{self, Entry};
+use crate::error::TracerError;
+use crate::machine::MachineOptions;
+use crate::ptrace::region::Region;
+
+/// Takes the events of a recording, in order.
+pub(crate) trait Sink {
+    /// One more event.
+    fn event(&mut self, event: &Event) -> Result<(), TracerError>;
+}
+
+/// The state of the machine as its log tells it.
+pub(crate) struct Observer<'a, S> {
+    options: &'a MachineOptions,
+    sink: &'a mut S,
+    /// The clock's time at the start of the trace.
+    origin: Option<u64>,
+    /// Processes made before the start, at time 0 of the trace.
+    early: Vec<Event>,
+    processes: HashMap<i32, ProcessId>,
+    statuses: HashMap<ProcessId, ExitStatus>,
+    halted: bool,
+    last_time: Nanos,
+    panic: String,
+}
+
+/// What is known when the machine is gone.
+#[derive(Debug)]
+pub(crate) struct Ending {
+    /// Clock time of the start of the trace; none if the machine was ended while it booted.
+    pub(crate) origin: Option<u64>,
+    /// Time of the last event.
+    pub(crate) wall_ns: Nanos,
+    /// Whether every job ended.
+    pub(crate) halted: bool,
+    /// Exit status of the first job that did not end with 0, as a shell would show it.
+    pub(crate) status: u8,
+}
+
+impl<'a, S: Sink> Observer<'a, S> {
+    pub(crate) fn new(options: &'a MachineOptions, sink: &'a mut S) -> Self {
+        Self {
+            options,
+            sink,
+            origin: None,
+            early: Vec::new(),
+            processes: HashMap::new(),
+            statuses: HashMap::new(),
+            halted: false,
+            last_time: 0,
+            panic: String::new(),
+        }
+    }
+
+    /// Takes whatever the kernel has logged since. Whether there was anything.
+    pub(crate) fn drain(&mut self, region: &Region) -> Result<bool, TracerError> {
+        region.drain(|record| {
+            let entry = convert::entry(record, self.origin.unwrap_or(record.time))?;
+            self.take(entry)
+        })
+    }
+
+    /// Clock time of the start of the trace, once the machine runs.
+    pub(crate) fn origin(&self) -> Option<u64> {
+        self.origin
+    }
+
+    /// The machine's process behind a host process; the kernel's own if it is none of the jobs'.
+    pub(crate) fn process_of_host(&self, host: i32) -> ProcessId {
+        self.processes.get(&host).copied().unwrap_or(ProcessId(0))
+    }
+
+    /// Puts an event of the tracer's own into the trace.
+    pub(crate) fn emit(&mut self, event: &Event) -> Result<(), TracerError> {
+        let end = if let EventKind::Held { until, .. } = event.kind {
+            until
+        } else {
+            event.time
+        };
+        self.last_time = self.last_time.max(end);
+        self.sink.event(event)
+    }
+
+    /// The sink, between two events.
+    pub(crate) fn sink(&mut self) -> &mut S {
+        self.sink
+    }
+
+    /// Draws the line under the recording: the machine has ended.
+    pub(crate) fn finish(self) -> Result<Ending, TracerError> {
+        if !self.panic.is_empty() {
+            return Err(TracerError::Machine(self.panic));
+        }
+        Ok(Ending {
+            origin: self.origin,
+            wall_ns: self.last_time,
+            halted: self.halted,
+            status: self.status(),
+        })
+    }
+
+    fn take(&mut self, entry: Entry) -> Result<(), TracerError> {
+        match entry {
+            Entry::Event(event) => {
+                if let EventKind::Exited { status } = event.kind {
+                    self.statuses.insert(event.process, status);
+                }
+                self.emit(&event)
+            }
+            Entry::Created(event, host) => {
+                self.processes.insert(host, event.process);
+                if self.origin.is_some() {
+                    return self.emit(&event);
+                }
+                self.early.push(Event { time: 0, ..event });
+                Ok(())
+            }
+            Entry::Started(time) => {
+                self.origin = Some(time);
+                std::mem::take(&mut self.early)
+                    .iter()
+                    .try_for_each(|event| self.emit(event))
+            }
+            Entry::Halted => {
+                self.halted = true;
+                Ok(())
+            }
+            Entry::LoadFailed(job, reason) => {
+                let command = self
+                    .options
+                    .jobs
+                    .get(job)
+                    .map_or_else(String::new, |job| job.join(" "));
+                Err(TracerError::Job {
+                    number: job + 1,
+                    command,
+                    reason,
+                })
+            }
+            Entry::Panic(text) => {
+                self.panic.push_str(&text);
+                Ok(())
+            }
+        }
+    }
+
+    fn status(&self) -> u8 {
+        let jobs = (1..=self.options.jobs.len() as u32).map(ProcessId);
+        let code = |status: &ExitStatus| match status {
+            ExitStatus::Code(code) => *code,
+            ExitStatus::Killed { signal, .. } => 128_u8.saturating_add(*signal),
+        };
+        jobs.filter_map(|job| self.statuses.get(&job))
+            .map(code)
+            .find(|code| *code != 0)
+            .unwrap_or(0)
+    }
+}
+
+/// An event about no thread in particular.
+pub(crate) fn event_of_process(time: Nanos, process: ProcessId, kind: EventKind) -> Event {
+    // A process of the slice that stands has one thread of the same number.
+    Event {
+        time,
+        process,
+        thread: ThreadId(process.0),
+        kind,
+    }
+}

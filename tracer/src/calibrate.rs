@@ -39,9 +39,14 @@ pub fn calibrate(
     };
     if traced {
         let traced = calls(images, clock, cpu, protect, true)?;
-        let unseen = median(traced.iter().map(|call| call.after - call.before - call.held));
+        let unseen = median(
+            traced
+                .iter()
+                .map(|call| call.after - call.before - call.held),
+        );
         const STOPS_PER_CALL: f64 = 2.0;
-        calibration.hidden_stop_ns = ((unseen - calibration.null_syscall_ns) / STOPS_PER_CALL).max(0.0);
+        calibration.hidden_stop_ns =
+            ((unseen - calibration.null_syscall_ns) / STOPS_PER_CALL).max(0.0);
     }
     Ok(calibration)
 }
@@ -54,7 +59,11 @@ pub(crate) fn null_syscall(
     protect: bool,
     traced: bool,
 ) -> Result<f64, TracerError> {
-    Ok(median(calls(images, clock, cpu, protect, traced)?.iter().map(|call| call.after - call.before)))
+    Ok(median(
+        calls(images, clock, cpu, protect, traced)?
+            .iter()
+            .map(|call| call.after - call.before),
+    ))
 }
 
 /// One null system call, all times on the trace's scale.
@@ -84,7 +93,13 @@ impl Sink for Events {
 }
 
 /// Runs the guest and finds its calls.
-fn calls(images: &Images, clock: &Clock, cpu: usize, protect: bool, traced: bool) -> Result<Vec<Call>, TracerError> {
+fn calls(
+    images: &Images,
+    clock: &Clock,
+    cpu: usize,
+    protect: bool,
+    traced: bool,
+) -> Result<Vec<Call>, TracerError> {
     let options = MachineOptions {
         jobs: vec![vec!["calibrate".to_owned(), CALLS.to_string()]],
         quantum: Duration::from_secs(1),
@@ -93,7 +108,7 @@ fn calls(images: &Images, clock: &Clock, cpu: usize, protect: bool, traced: bool
         seed: 0,
         cpu,
     };
-    let _pinned = traced.then(|| Pinned::to(cpu)).transpose()?;
+    let _pinned = Pinned::for_recorder(cpu, traced)?;
     let mut events = Events::default();
     let machine = Machine::start(&options, images, clock, traced)?;
     let ending = if traced {
@@ -102,9 +117,14 @@ fn calls(images: &Images, clock: &Clock, cpu: usize, protect: bool, traced: bool
         run_alone(machine, &options, &mut events, |_| Ok(()))?
     };
     let origin = ending.origin.unwrap_or(0);
-    let calls = pair_up(&events.0, |tsc| clock.at_tsc(tsc).wrapping_sub(origin) as Nanos);
+    let calls = pair_up(&events.0, |tsc| {
+        clock.at_tsc(tsc).wrapping_sub(origin) as Nanos
+    });
     if calls.len() < CALLS / 2 {
-        return Err(TracerError::Machine(format!("it made {} of {CALLS} calls to be measured", calls.len())));
+        return Err(TracerError::Machine(format!(
+            "it made {} of {CALLS} calls to be measured",
+            calls.len()
+        )));
     }
     Ok(calls)
 }

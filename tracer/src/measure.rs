@@ -74,7 +74,9 @@ pub fn measure(
             let protect = protect.unwrap_or(false);
             results[index].push(match operation {
                 Operation::HostNullSyscall => host_null_syscall(cpu)?,
-                Operation::NullSyscall => calibrate::null_syscall(images, &clock, cpu, protect, *traced)?,
+                Operation::NullSyscall => {
+                    calibrate::null_syscall(images, &clock, cpu, protect, *traced)?
+                }
                 Operation::Yield => one_yield(images, &clock, cpu, protect, *traced)?,
             });
         }
@@ -84,9 +86,21 @@ pub fn measure(
         let at = |index: usize| rounds.get(index).copied().unwrap_or(0.0);
         let (middle, last) = (rounds.len() / 2, rounds.len().saturating_sub(1));
         let (median_ns, low_ns, high_ns) = (at(middle), at(0), at(last));
-        Measurement { operation, protect, traced, median_ns, low_ns, high_ns, rounds: rounds.len() }
+        Measurement {
+            operation,
+            protect,
+            traced,
+            median_ns,
+            low_ns,
+            high_ns,
+            rounds: rounds.len(),
+        }
     };
-    Ok(configurations.into_iter().zip(results).map(figure).collect())
+    Ok(configurations
+        .into_iter()
+        .zip(results)
+        .map(figure)
+        .collect())
 }
 
 fn host_null_syscall(cpu: usize) -> Result<f64, TracerError> {
@@ -98,7 +112,13 @@ fn host_null_syscall(cpu: usize) -> Result<f64, TracerError> {
     Ok(start.elapsed().as_nanos() as f64 / f64::from(HOST_CALLS))
 }
 
-fn one_yield(images: &Images, clock: &Clock, cpu: usize, protect: bool, traced: bool) -> Result<f64, TracerError> {
+fn one_yield(
+    images: &Images,
+    clock: &Clock,
+    cpu: usize,
+    protect: bool,
+    traced: bool,
+) -> Result<f64, TracerError> {
     let job = vec!["yielder".to_owned(), YIELDS.to_string()];
     let options = MachineOptions {
         jobs: vec![job.clone(), job],
@@ -108,7 +128,7 @@ fn one_yield(images: &Images, clock: &Clock, cpu: usize, protect: bool, traced: 
         seed: 0,
         cpu,
     };
-    let _pinned = traced.then(|| Pinned::to(cpu)).transpose()?;
+    let _pinned = Pinned::for_recorder(cpu, traced)?;
     let mut events = Events::default();
     let machine = Machine::start(&options, images, clock, traced)?;
     if traced {
@@ -116,10 +136,18 @@ fn one_yield(images: &Images, clock: &Clock, cpu: usize, protect: bool, traced: 
     } else {
         run_alone(machine, &options, &mut events, |_| Ok(()))?;
     }
-    let arrivals: Vec<Nanos> =
-        events.0.iter().filter(|event| event.kind == EventKind::SwitchEnd).map(time).collect();
+    let arrivals: Vec<Nanos> = events
+        .0
+        .iter()
+        .filter(|event| event.kind == EventKind::SwitchEnd)
+        .map(time)
+        .collect();
     if arrivals.len() < YIELDS {
-        return Err(TracerError::Machine(format!("it switched {} of {} times", arrivals.len(), 2 * YIELDS)));
+        return Err(TracerError::Machine(format!(
+            "it switched {} of {} times",
+            arrivals.len(),
+            2 * YIELDS
+        )));
     }
     Ok(median(arrivals.windows(2).map(|pair| pair[1] - pair[0])))
 }

@@ -49,7 +49,7 @@ pub const TICK_MIN: Duration = Duration::from_micros(20);
 /// Longest tick and quantum.
 pub const QUANTUM_MAX: Duration = Duration::from_secs(60);
 /// Most jobs.
-pub const JOBS_MAX: usize = 200;
+pub const JOBS_MAX: usize = 100;
 
 /// A machine that was started.
 pub(crate) struct Machine {

@@ -14,7 +14,7 @@ use nix::sys::memfd::{MFdFlags, memfd_create};
 use nix::sys::mman::{MapFlags, ProtFlags, mmap, munmap};
 use trapline_abi::boot::BootParameters;
 use trapline_abi::layout::{
-    BOOT_OFFSET, INITRAMFS_MAX, INITRAMFS_OFFSET, KERNEL_LENGTH, LOG_OFFSET,
+    COLD_OFFSET, INITRAMFS_MAX, INITRAMFS_OFFSET, KERNEL_LENGTH, LOG_OFFSET,
 };
 use trapline_abi::log::{CAPACITY, Record, Ring};
 
@@ -41,31 +41,31 @@ impl Region {
             )));
         }
         let file = File::from(executable_memory_file(c"trapline-region")?);
-        file.set_len(KERNEL_LENGTH)
+        let length = COLD_OFFSET + INITRAMFS_OFFSET + initramfs.len() as u64;
+        file.set_len(length)
             .during("size the machine's memory (is there a file size limit?)")?;
-        file.write_all_at(initramfs, INITRAMFS_OFFSET)
-            .during("write the programs into the machine's memory")?;
+        // SAFETY: BootParameters is plain integers without padding between them; its bytes may be read.
+        let parameters = unsafe {
+            std::slice::from_raw_parts(
+                (&raw const *parameters).cast::<u8>(),
+                size_of::<BootParameters>(),
+            )
+        };
+        file.write_all_at(parameters, COLD_OFFSET)
+            .during("write the boot parameters")?;
+        file.write_all_at(initramfs, COLD_OFFSET + INITRAMFS_OFFSET)
+            .during("write the machine's programs")?;
         let length = (KERNEL_LENGTH as usize)
             .try_into()
             .map_err(|_| TracerError::Options("no memory".to_owned()))?;
         let rights = ProtFlags::PROT_READ | ProtFlags::PROT_WRITE;
         // SAFETY: a new mapping wherever there is room.
         let base = unsafe { mmap(None, length, rights, MapFlags::MAP_SHARED, &file, 0) }
-            .during("map the machine's memory")?;
-        let region = Self {
+            .during("map the machine's log")?;
+        Ok(Self {
             file,
             base: base.cast(),
-        };
-        // SAFETY: the place lies inside the mapping (layout.rs), aligned to a page, and nobody else has it yet.
-        unsafe {
-            let target = region
-                .base
-                .add(BOOT_OFFSET as usize)
-                .cast::<BootParameters>()
-                .as_ptr();
-            std::ptr::copy_nonoverlapping(parameters, target, 1);
-        }
-        Ok(region)
+        })
     }
 
     /// The memory file, for the machine to inherit.

@@ -143,10 +143,7 @@ fn run(
     stop: &Stop,
     sink: &mut Recorder,
 ) -> Result<Ending, TracerError> {
-    let _pinned = options
-        .traced
-        .then(|| Pinned::to(options.machine.cpu))
-        .transpose()?;
+    let _pinned = Pinned::for_recorder(options.machine.cpu, options.traced)?;
     let machine = Machine::start(&options.machine, images, clock, options.traced)?;
     let _armed = stop.arm(machine.root.killer()?, options.limit);
     if options.traced {

@@ -1,4 +1,5 @@
-//! The tracer on the machine's CPU: handing over between two CPUs costs eight times as much.
+//! Where the recorder runs. A tracer shares the machine's CPU: handing over between two CPUs costs eight times as much. A
+//! recorder that only reads the log stays off it, so that it takes nothing from the machine.
 
 use nix::sched::{CpuSet, sched_getaffinity, sched_setaffinity};
 use nix::unistd::Pid;
@@ -11,13 +12,31 @@ pub(crate) struct Pinned {
 }
 
 impl Pinned {
-    pub(crate) fn to(cpu: usize) -> Result<Self, TracerError> {
+    /// The calling thread where a recorder belongs.
+    pub(crate) fn for_recorder(machine_cpu: usize, traced: bool) -> Result<Self, TracerError> {
+        Self::keep(|cpu| (cpu == machine_cpu) == traced)
+    }
+
+    /// The calling thread on one CPU.
+    pub(crate) fn to(only: usize) -> Result<Self, TracerError> {
+        Self::keep(|cpu| cpu == only)
+    }
+
+    /// Keeps those of the allowed CPUs that are `wanted`; all of them where that leaves none.
+    fn keep(wanted: impl Fn(usize) -> bool) -> Result<Self, TracerError> {
         let this_thread = Pid::from_raw(0);
         let before = sched_getaffinity(this_thread).during("ask which CPUs may be used")?;
-        let mut only = CpuSet::new();
-        only.set(cpu)
-            .and_then(|()| sched_setaffinity(this_thread, &only))
-            .during("move to the machine's CPU")?;
+        let mut kept = CpuSet::new();
+        let mut any = false;
+        for cpu in
+            (0..CpuSet::count()).filter(|cpu| before.is_set(*cpu).unwrap_or(false) && wanted(*cpu))
+        {
+            any = true;
+            kept.set(cpu).during("choose a CPU")?;
+        }
+        if any {
+            sched_setaffinity(this_thread, &kept).during("move to another CPU")?;
+        }
         Ok(Self { before })
     }
 }

@@ -1,0 +1,261 @@
+//! The words for what a summary holds: threads, causes, endings, targets. Shared by text, plots and pages.
+//!
+//! Every string made here from a trace has passed [`escape`].
+
+use trapline_analyzer::summary::{Activity, Summary};
+use trapline_trace_format::event::{Cause, ExitStatus};
+use trapline_trace_format::meta::{Host, Meta, Outcome, Target, Witnesses};
+
+use crate::text::escape::{escape, escape_short};
+use crate::units;
+
+/// Names longer than this are cut: a program chooses its own name.
+const MAX_NAME: usize = 32;
+/// A command line longer than this is cut where it is one of several.
+const MAX_JOB: usize = 60;
+
+/// A thread as `name (id)`.
+pub(crate) fn thread(summary: &Summary, id: u32) -> String {
+    match summary.threads.iter().find(|t| t.thread == id) {
+        Some(t) => format!("{} ({id})", escape_short(&t.name, MAX_NAME)),
+        None if id == 0 => "idle".to_owned(),
+        None => format!("thread {id}"),
+    }
+}
+
+/// A cause of being in the kernel; none is a thread's way to its first instruction.
+pub(crate) fn cause(cause: Option<Cause>) -> &'static str {
+    cause.map_or("first run", Cause::word)
+}
+
+/// What the CPU did, in the words of the partition.
+pub(crate) fn activity(summary: &Summary, activity: &Activity) -> String {
+    match activity {
+        Activity::User { thread: id } => format!("user: {}", thread(summary, *id)),
+        Activity::Kernel { cause: of, .. } => format!("kernel: {}", cause(*of)),
+        Activity::Switch => "switch".to_owned(),
+        Activity::Idle => "idle".to_owned(),
+        Activity::Tracer => "tracer (probe effect)".to_owned(),
+    }
+}
+
+/// How a thread ended.
+pub(crate) fn status(status: Option<ExitStatus>) -> String {
+    match status {
+        None => "not ended".to_owned(),
+        Some(ExitStatus::Code(code)) => format!("exit {code}"),
+        Some(ExitStatus::Killed {
+            signal,
+            cause,
+            address,
+        }) => {
+            format!(
+                "killed: {} at {address:#x}, {}",
+                cause.word(),
+                signal_name(signal)
+            )
+        }
+    }
+}
+
+fn signal_name(signal: u8) -> String {
+    match signal {
+        4 => "SIGILL".to_owned(),
+        5 => "SIGTRAP".to_owned(),
+        6 => "SIGABRT".to_owned(),
+        7 => "SIGBUS".to_owned(),
+        8 => "SIGFPE".to_owned(),
+        9 => "SIGKILL".to_owned(),
+        11 => "SIGSEGV".to_owned(),
+        15 => "SIGTERM".to_owned(),
+        31 => "SIGSYS".to_owned(),
+        other => format!("signal {other}"),
+    }
+}
+
+/// What ran: the jobs, equal ones counted.
+pub(crate) fn jobs(target: &Target) -> String {
+    let Target::Mini { jobs, .. } = target;
+    let mut counted: Vec<(String, usize)> = Vec::new();
+    for job in jobs {
+        let line = escape_short(&job.join(" "), MAX_JOB);
+        match counted.iter_mut().find(|(known, _)| *known == line) {
+            Some((_, n)) => *n += 1,
+            None => counted.push((line, 1)),
+        }
+    }
+    let lines = counted.into_iter().map(|(line, n)| {
+        if n == 1 {
+            line
+        } else {
+            format!("{n} × {line}")
+        }
+    });
+    lines.collect::<Vec<_>>().join(" · ")
+}
+
+/// The machine that ran it, as `mini-kernel, 5 jobs`.
+pub(crate) fn machine(target: &Target) -> String {
+    let Target::Mini { jobs, .. } = target;
+    format!(
+        "mini-kernel, {}",
+        units::things(jobs.len() as u64, "job", "jobs")
+    )
+}
+
+/// The scheduler and what it was asked to do.
+pub(crate) fn scheduler(target: &Target) -> String {
+    let Target::Mini {
+        scheduler,
+        quantum_ns,
+        tick_ns,
+        ..
+    } = target;
+    format!(
+        "{}, quantum {}, tick {}",
+        escape_short(scheduler, MAX_NAME),
+        units::duration(*quantum_ns),
+        units::duration(*tick_ns)
+    )
+}
+
+/// What else was set: protection, tracer, seed.
+pub(crate) fn settings(target: &Target) -> String {
+    let Target::Mini {
+        protect,
+        traced,
+        seed,
+        ..
+    } = target;
+    format!(
+        "kernel memory {} in user mode, tracer {}, seed {seed}",
+        if *protect { "closed" } else { "open" },
+        if *traced { "ptrace" } else { "none" },
+    )
+}
+
+/// Where it ran.
+pub(crate) fn host(host: &Host) -> String {
+    let virtualised = match &host.hypervisor {
+        Some(name) => format!("virtual ({})", escape_short(name, MAX_NAME)),
+        None => "not known to be virtual".to_owned(),
+    };
+    format!(
+        "{}, CPU {} of {}, {virtualised}; kernel {}; clock {}",
+        escape_short(&host.cpu, MAX_JOB),
+        host.pinned_cpu,
+        host.cpus,
+        escape_short(&host.kernel, MAX_JOB),
+        escape_short(&host.clock, MAX_NAME),
+    )
+}
+
+/// How the recording ended.
+pub(crate) fn outcome(outcome: &Outcome) -> String {
+    match outcome {
+        Outcome::Recording => {
+            "not ended: still being recorded, or the recorder was killed".to_owned()
+        }
+        Outcome::Completed { status } => format!("completed, exit status {status}"),
+        Outcome::Interrupted { by } => format!("interrupted by {}", escape(by)),
+        Outcome::Failed { reason } => format!("failed: {}", escape(reason)),
+    }
+}
+
+/// Whether what the tracer saw is what the kernel logged.
+pub(crate) fn witnesses(witnesses: &Witnesses) -> String {
+    match witnesses {
+        Witnesses::NotCompared => {
+            "not compared: there was one witness, or the recording did not end".to_owned()
+        }
+        Witnesses::Agree { traps, returns } => format!(
+            "agree: kernel and tracer saw the same {} and {}",
+            units::things(*traps, "trap", "traps"),
+            units::things(*returns, "return", "returns"),
+        ),
+        Witnesses::Differ { detail } => format!("DIFFER: {}", escape(detail)),
+    }
+}
+
+/// What is missing from the trace, one line each. Empty when nothing is.
+pub(crate) fn losses(summary: &Summary) -> Vec<String> {
+    let incomplete = summary
+        .incomplete
+        .iter()
+        .map(|why| format!("incomplete trace: {}", escape(why)));
+    let lost = summary.meta.lost.iter().map(|loss| {
+        let events = loss
+            .events
+            .map_or("an unknown number of events".to_owned(), |n| {
+                units::things(n, "event", "events")
+            });
+        format!("lost {events}: {}", escape(&loss.reason))
+    });
+    incomplete.chain(lost).collect()
+}
+
+/// The command line that made the trace.
+pub(crate) fn command(meta: &Meta) -> String {
+    let quoted = meta.command.iter().map(|word| {
+        let word = escape(word);
+        if word.is_empty() || word.contains(char::is_whitespace) {
+            format!("'{word}'")
+        } else {
+            word.into_owned()
+        }
+    });
+    quoted.collect::<Vec<_>>().join(" ")
+}
+
+/// Unix seconds as `2026-01-31 12:34:56 UTC`.
+pub(crate) fn utc(unix_s: u64) -> String {
+    let (days, second) = ((unix_s / 86_400) as i64, unix_s % 86_400);
+    // Days to a civil date, after Howard Hinnant's `civil_from_days`: eras of 400 years that start in March.
+    let shifted = days + 719_468;
+    let era = shifted.div_euclid(146_097);
+    let day_of_era = shifted.rem_euclid(146_097);
+    let year_of_era =
+        (day_of_era - day_of_era / 1_460 + day_of_era / 36_524 - day_of_era / 146_096) / 365;
+    let day_of_year = day_of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
+    let month_from_march = (5 * day_of_year + 2) / 153;
+    let day = day_of_year - (153 * month_from_march + 2) / 5 + 1;
+    let month = if month_from_march < 10 {
+        month_from_march + 3
+    } else {
+        month_from_march - 9
+    };
+    let year = year_of_era + era * 400 + i64::from(month <= 2);
+    format!(
+        "{year:04}-{month:02}-{day:02} {:02}:{:02}:{:02} UTC",
+        second / 3600,
+        second / 60 % 60,
+        second % 60
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_date_is_right_over_leap_years() {
+        assert_eq!(utc(0), "1970-01-01 00:00:00 UTC");
+        assert_eq!(utc(951_782_400), "2000-02-29 00:00:00 UTC");
+        assert_eq!(utc(1_767_225_599), "2025-12-31 23:59:59 UTC");
+    }
+
+    #[test]
+    fn equal_jobs_are_counted_not_repeated() {
+        let job = |words: &[&str]| words.iter().map(|w| (*w).to_owned()).collect::<Vec<_>>();
+        let target = Target::Mini {
+            jobs: vec![job(&["spin", "5"]), job(&["spin", "5"]), job(&["hello"])],
+            scheduler: "rr".to_owned(),
+            quantum_ns: 1,
+            tick_ns: 1,
+            protect: true,
+            traced: true,
+            seed: 0,
+        };
+        assert_eq!(jobs(&target), "2 × spin 5 · hello");
+    }
+}

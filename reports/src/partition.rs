@@ -1,0 +1,192 @@
+//! The wall-time partition as rows to show: user time by thread, kernel time by cause, switch, idle, tracer.
+//!
+//! Key type: [`Share`]. The percentages are rounded together (largest remainder), so that what is shown adds up to
+//! 100.0 % as the nanoseconds add up to the wall time.
+
+use trapline_analyzer::summary::{Activity, Part, Summary};
+use trapline_trace_format::event::{Cause, Nanos};
+
+use crate::labels;
+
+/// One row of the partition.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Share {
+    /// What the CPU did; kernel rows stand for all threads.
+    pub(crate) activity: Activity,
+    /// The same in words, safe to show.
+    pub(crate) label: String,
+    /// For how long.
+    pub(crate) ns: Nanos,
+    /// Share of the wall time in tenths of a percent; all rows together are 1000.
+    pub(crate) tenths: i64,
+}
+
+impl Share {
+    /// The share in percent. What is there but rounds to nothing says so.
+    pub(crate) fn percent(&self) -> String {
+        if self.ns > 0 && self.tenths == 0 {
+            return "<0.1 %".to_owned();
+        }
+        format!("{}.{} %", self.tenths / 10, self.tenths % 10)
+    }
+}
+
+/// The rows of the partition in the order of its parts; parts without time are left out.
+pub(crate) fn shares(summary: &Summary) -> Vec<Share> {
+    let mut rows: Vec<Share> = Vec::new();
+    for Part { activity, ns } in &summary.partition {
+        let activity = merged(activity);
+        match rows.iter_mut().find(|row| row.activity == activity) {
+            Some(row) => row.ns += ns,
+            None => {
+                let label = labels::activity(summary, &activity);
+                rows.push(Share {
+                    activity,
+                    label,
+                    ns: *ns,
+                    tenths: 0,
+                });
+            }
+        }
+    }
+    rows.retain(|row| row.ns > 0);
+    rows.sort_by_key(|row| order(summary, &row.activity));
+    round_together(&mut rows);
+    rows
+}
+
+/// Rows for a picture: as [`shares`], with all but the `max` busiest threads in one row.
+pub(crate) fn shares_of_at_most(summary: &Summary, max: usize) -> Vec<Share> {
+    let mut rows = shares(summary);
+    let mut users: Vec<Nanos> = rows
+        .iter()
+        .filter(|row| is_user(row))
+        .map(|row| row.ns)
+        .collect();
+    if users.len() <= max {
+        return rows;
+    }
+    users.sort_unstable_by(|a, b| b.cmp(a));
+    let least = users[max.saturating_sub(1)];
+    let mut kept = 0;
+    let mut others = Share {
+        activity: Activity::User { thread: u32::MAX },
+        label: String::new(),
+        ns: 0,
+        tenths: 0,
+    };
+    let mut merged_threads = 0;
+    rows.retain(|row| {
+        if !is_user(row) {
+            return true;
+        }
+        if row.ns >= least && kept + 1 < max {
+            kept += 1;
+            return true;
+        }
+        merged_threads += 1;
+        others.ns += row.ns;
+        others.tenths += row.tenths;
+        false
+    });
+    others.label = format!("user: {merged_threads} other threads");
+    rows.insert(kept, others);
+    rows
+}
+
+fn is_user(row: &Share) -> bool {
+    matches!(row.activity, Activity::User { .. })
+}
+
+/// Kernel time is shown by cause, whichever thread it was spent for.
+fn merged(activity: &Activity) -> Activity {
+    match activity {
+        Activity::Kernel { cause, .. } => Activity::Kernel {
+            thread: 0,
+            cause: *cause,
+        },
+        other => other.clone(),
+    }
+}
+
+fn order(summary: &Summary, activity: &Activity) -> (u8, usize) {
+    match activity {
+        Activity::User { thread } => (
+            0,
+            summary
+                .threads
+                .iter()
+                .position(|t| t.thread == *thread)
+                .unwrap_or(usize::MAX),
+        ),
+        Activity::Kernel { cause, .. } => (
+            1,
+            cause.map_or(usize::MAX, |cause| {
+                Cause::ALL.iter().position(|c| *c == cause).unwrap_or(0)
+            }),
+        ),
+        Activity::Switch => (2, 0),
+        Activity::Idle => (3, 0),
+        Activity::Tracer => (4, 0),
+    }
+}
+
+fn round_together(rows: &mut [Share]) {
+    let total: i128 = rows.iter().map(|row| i128::from(row.ns)).sum();
+    if total <= 0 {
+        return;
+    }
+    let mut remainders = Vec::with_capacity(rows.len());
+    let mut left = 1000;
+    for (index, row) in rows.iter_mut().enumerate() {
+        let scaled = i128::from(row.ns) * 1000;
+        row.tenths = (scaled / total) as i64;
+        left -= row.tenths;
+        remainders.push((scaled % total, index));
+    }
+    remainders.sort_by(|a, b| b.0.cmp(&a.0).then(a.1.cmp(&b.1)));
+    for (_, index) in remainders.into_iter().take(left.max(0) as usize) {
+        rows[index].tenths += 1;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn row(ns: Nanos) -> Share {
+        Share {
+            activity: Activity::Idle,
+            label: String::new(),
+            ns,
+            tenths: 0,
+        }
+    }
+
+    #[test]
+    fn percentages_add_up_to_one_hundred_whatever_is_rounded() {
+        for parts in [
+            vec![1, 1, 1],
+            vec![1; 7],
+            vec![333, 333, 334, 1],
+            vec![1, 999_999_999_999],
+            vec![5],
+        ] {
+            let mut rows: Vec<Share> = parts.iter().map(|ns| row(*ns)).collect();
+            round_together(&mut rows);
+            assert_eq!(
+                rows.iter().map(|r| r.tenths).sum::<i64>(),
+                1000,
+                "{parts:?}"
+            );
+        }
+    }
+
+    #[test]
+    fn a_part_that_rounds_to_nothing_says_that_it_is_there() {
+        let mut rows = vec![row(1), row(1_000_000)];
+        round_together(&mut rows);
+        assert_eq!(rows[0].percent(), "<0.1 %");
+        assert_eq!(rows[1].percent(), "100.0 %");
+    }
+}

@@ -1,0 +1,48 @@
+//! What `record` says when it is done: where the trace is, what is in it, what the reader should know.
+
+use std::path::Path;
+
+use trapline_analyzer::summary::Summary;
+use trapline_trace_format::meta::{Meta, Outcome, Witnesses};
+
+use super::escape::escape;
+use crate::units::{count, duration, things};
+
+/// A line or a few, without a line break at the end.
+#[must_use]
+pub fn recorded(path: &Path, meta: &Meta, summary: &Summary) -> String {
+    let traps: u64 = summary.causes.iter().map(|stat| stat.kernel.count).sum();
+    let switches: u64 = summary.switches.iter().map(|stat| stat.cost.count).sum();
+    let mut text = format!(
+        "trace {}: {} in {}, {}; {}",
+        escape(&path.display().to_string()),
+        things(traps, "trap", "traps"),
+        duration(meta.wall_ns),
+        things(switches, "context switch", "context switches"),
+        witnesses(&meta.witnesses),
+    );
+    if let Outcome::Interrupted { by } = &meta.outcome {
+        text.push_str(&format!("\nthe machine was ended early by {}", escape(by)));
+    }
+    let unknown: Vec<String> = summary
+        .syscalls
+        .iter()
+        .filter(|stat| stat.unknown > 0)
+        .map(|stat| format!("{} ({})", escape(&stat.name), count(stat.unknown)))
+        .collect();
+    if !unknown.is_empty() {
+        text.push_str(&format!(
+            "\nsystem calls that the kernel does not have (ENOSYS): {}",
+            unknown.join(", ")
+        ));
+    }
+    text
+}
+
+fn witnesses(witnesses: &Witnesses) -> String {
+    match witnesses {
+        Witnesses::NotCompared => "one witness (the kernel's log)".to_owned(),
+        Witnesses::Agree { .. } => "both witnesses agree".to_owned(),
+        Witnesses::Differ { detail } => format!("THE WITNESSES DIFFER: {}", escape(detail)),
+    }
+}

@@ -1,0 +1,333 @@
+//! All of the command line: commands, options, their help. What they do is in `commands/`.
+//!
+//! Key types: [`Cli`], [`Command`] and one `Args` struct per command.
+
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+use clap_complete::Shell;
+use trapline_trace_format::event::Nanos;
+
+use crate::duration::{parse_duration, parse_time};
+
+/// Record, replay and price every pass between user and kernel mode
+#[derive(Debug, Parser)]
+#[command(version, propagate_version = true, max_term_width = 100, after_help = STATUSES)]
+pub(crate) struct Cli {
+    /// What to do.
+    #[command(subcommand)]
+    pub(crate) command: Command,
+}
+
+const STATUSES: &str = "\
+First run: trapline demo
+
+Exit status: 0 fine, 1 error, 2 wrong usage, 3 regression (compare --fail-over), 4 trace incomplete.
+record returns the traced program's own status.";
+
+/// The commands.
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Boot the mini-kernel, record five programs that share the CPU, print statistics, write a report
+    #[command(after_help = "Example: trapline demo -o my-first")]
+    Demo(DemoArgs),
+    /// Run programs and record every pass between user and kernel mode into a trace folder
+    #[command(after_help = "\
+Examples:
+  trapline record -o storm.trap -- storm 1000
+  trapline record --job 'spin 500' --job 'greedy' --quantum 5ms -o two.trap
+  trapline record --tracer none --protect off -- storm 100000")]
+    Record(RecordArgs),
+    /// Print statistics of traces: where the time went, what traps and switches cost
+    #[command(after_help = "\
+Examples:
+  trapline stat demo.trap
+  trapline stat --json demo.trap | jq '.[0].overhead'")]
+    Stat(StatArgs),
+    /// Write a report of traces: one self-contained HTML page, and each plot as PNG and SVG
+    #[command(after_help = "Example: trapline report open.trap protected.trap -o report")]
+    Report(ReportArgs),
+    /// Print how two traces differ, metric by metric; with --fail-over, exit 3 on a regression
+    #[command(after_help = "\
+Examples:
+  trapline compare base.trap new.trap
+  trapline compare base.trap new.trap --fail-over 5")]
+    Compare(CompareArgs),
+    /// Print the protocol of a run: what kernel, hardware and program do in turn (OSTEP figure 6.3)
+    #[command(after_help = "Example: trapline timeline demo.trap --from 100ms --limit 30")]
+    Timeline(TimelineArgs),
+    /// List the programs that come with the mini-kernel
+    #[command(after_help = "Example: trapline guests")]
+    Guests(GuestsArgs),
+    /// Check whether this host can run and trace the mini-kernel, and say what to do where it cannot
+    #[command(after_help = "Example: trapline doctor")]
+    Doctor(DoctorArgs),
+    /// Measure what traps, switches and tracing cost on this host
+    #[command(after_help = "Example: trapline measure --json > host.json")]
+    Measure(MeasureArgs),
+    /// Print a completion script for a shell
+    #[command(
+        after_help = "Example: trapline completions bash > ~/.local/share/bash-completion/completions/trapline"
+    )]
+    Completions(CompletionsArgs),
+    /// Print the manual page, or write those of all commands into a directory
+    #[command(after_help = "Example: trapline man -o ~/.local/share/man/man1")]
+    Man(ManArgs),
+}
+
+/// Options of `demo`.
+#[derive(Args, Debug)]
+pub(crate) struct DemoArgs {
+    /// Directory for the trace and the report; must not hold an earlier trace [default: trapline-demo, or with a number]
+    #[arg(short, long, value_name = "DIR")]
+    pub(crate) output: Option<PathBuf>,
+}
+
+/// Options of `record`.
+#[derive(Args, Debug)]
+pub(crate) struct RecordArgs {
+    /// Kernel to run the programs on. This version offers the mini-kernel only
+    #[arg(long, value_enum, default_value_t = Kernel::Mini)]
+    pub(crate) kernel: Kernel,
+    /// A program with its arguments, split at spaces; repeat for programs that share the CPU
+    #[arg(long, value_name = "'PROGRAM ARGS'", value_parser = parse_job)]
+    pub(crate) job: Vec<Job>,
+    /// Scheduler. This version offers round robin only
+    #[arg(long, value_enum, default_value_t = Scheduler::Rr)]
+    pub(crate) scheduler: Scheduler,
+    /// Time slice of a thread
+    #[arg(long, value_name = "DURATION", default_value = "10ms", value_parser = parse_duration)]
+    pub(crate) quantum: Nanos,
+    /// Period of the timer interrupt
+    #[arg(long, value_name = "DURATION", default_value = "1ms", value_parser = parse_duration)]
+    pub(crate) tick: Nanos,
+    /// Whether kernel memory is closed in user mode; off shows what protection costs
+    #[arg(long, value_enum, default_value_t = Switch::On)]
+    pub(crate) protect: Switch,
+    /// Witness outside of the kernel; none shows what tracing costs
+    #[arg(long, value_enum, default_value_t = TracerKind::Ptrace)]
+    pub(crate) tracer: TracerKind,
+    /// Seed of everything random
+    #[arg(long, value_name = "N", default_value_t = 0)]
+    pub(crate) seed: u64,
+    /// End the machine after this long, for programs that do not end by themselves
+    #[arg(long, value_name = "DURATION", value_parser = parse_duration)]
+    pub(crate) limit: Option<Nanos>,
+    /// Trace folder to make [default: the first program's name and .trap, or with a number]
+    #[arg(short, long, value_name = "DIR")]
+    pub(crate) output: Option<PathBuf>,
+    /// One program with its arguments, after all --job
+    #[arg(
+        last = true,
+        value_name = "PROGRAM ARGS",
+        required_unless_present = "job"
+    )]
+    pub(crate) program: Vec<String>,
+}
+
+impl RecordArgs {
+    /// Every program with its arguments, in the order of the command line. At least one, each with a program.
+    pub(crate) fn jobs(&self) -> Vec<Vec<String>> {
+        let jobs = self.job.iter().map(|job| job.0.clone());
+        jobs.chain((!self.program.is_empty()).then(|| self.program.clone()))
+            .collect()
+    }
+}
+
+/// A program with its arguments.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Job(pub(crate) Vec<String>);
+
+fn parse_job(text: &str) -> Result<Job, String> {
+    let words: Vec<String> = text.split_whitespace().map(str::to_owned).collect();
+    if words.is_empty() {
+        Err("names no program; write --job 'PROGRAM ARGS'".to_owned())
+    } else {
+        Ok(Job(words))
+    }
+}
+
+/// Kernels that programs can run on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Kernel {
+    /// The small kernel that comes with trapline
+    Mini,
+}
+
+/// Schedulers of the mini-kernel.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Scheduler {
+    /// Round robin: each thread in turn for a quantum
+    Rr,
+}
+
+/// Something that is on or off.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Switch {
+    /// On
+    On,
+    /// Off
+    Off,
+}
+
+/// What watches the machine from outside.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum TracerKind {
+    /// ptrace stops at every trap and every return
+    Ptrace,
+    /// Nothing; the kernel's own log is the only witness
+    None,
+}
+
+/// Options of `stat`.
+#[derive(Args, Debug)]
+pub(crate) struct StatArgs {
+    /// Trace folders
+    #[arg(required = true, value_name = "TRACE")]
+    pub(crate) traces: Vec<PathBuf>,
+    /// Print JSON: an array with an object per trace, times in nanoseconds
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+/// Options of `report`.
+#[derive(Args, Debug)]
+pub(crate) struct ReportArgs {
+    /// Trace folders
+    #[arg(required = true, value_name = "TRACE")]
+    pub(crate) traces: Vec<PathBuf>,
+    /// Directory for index.html and the plots; made where it is missing
+    #[arg(short, long, value_name = "DIR")]
+    pub(crate) output: PathBuf,
+}
+
+/// Options of `compare`.
+#[derive(Args, Debug)]
+pub(crate) struct CompareArgs {
+    /// Trace folder to compare with
+    pub(crate) base: PathBuf,
+    /// Trace folder to compare
+    pub(crate) new: PathBuf,
+    /// Exit 3 when a metric is worse by more than this. Times of one run are noisy: counts can be gated tightly
+    #[arg(long, value_name = "PERCENT", value_parser = parse_percent)]
+    pub(crate) fail_over: Option<f64>,
+    /// Print JSON
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+fn parse_percent(text: &str) -> Result<f64, String> {
+    let number = text.trim().trim_end_matches('%').trim_end();
+    match number.parse::<f64>() {
+        Ok(percent) if percent.is_finite() && percent >= 0.0 => Ok(percent),
+        _ => Err("is not a percentage; write a number from 0, as 5 or 2.5".to_owned()),
+    }
+}
+
+/// Options of `timeline`.
+#[derive(Args, Debug)]
+pub(crate) struct TimelineArgs {
+    /// Trace folder
+    pub(crate) trace: PathBuf,
+    /// Leave out what happened before this time since the start of the trace
+    #[arg(long, value_name = "TIME", default_value = "0", value_parser = parse_time)]
+    pub(crate) from: Nanos,
+    /// Number of events to print; 0 prints all
+    #[arg(long, value_name = "N", default_value_t = 60)]
+    pub(crate) limit: usize,
+}
+
+/// Options of `guests`.
+#[derive(Args, Debug)]
+pub(crate) struct GuestsArgs {}
+
+/// Options of `doctor`.
+#[derive(Args, Debug)]
+pub(crate) struct DoctorArgs {
+    /// Print JSON
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+/// Options of `measure`.
+#[derive(Args, Debug)]
+pub(crate) struct MeasureArgs {
+    /// How often each figure is measured; the median is printed
+    #[arg(long, value_name = "N", default_value_t = 5)]
+    pub(crate) rounds: usize,
+    /// Print JSON: an array of figures in nanoseconds
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+/// Options of `completions`.
+#[derive(Args, Debug)]
+pub(crate) struct CompletionsArgs {
+    /// Which shell
+    pub(crate) shell: Shell,
+}
+
+/// Options of `man`.
+#[derive(Args, Debug)]
+pub(crate) struct ManArgs {
+    /// Directory for the pages of all commands; made where it is missing
+    #[arg(short, long, value_name = "DIR")]
+    pub(crate) output: Option<PathBuf>,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use clap::CommandFactory;
+
+    #[test]
+    fn the_command_line_is_consistent() {
+        Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn every_command_shows_an_example() {
+        for command in Cli::command().get_subcommands() {
+            let help = command
+                .get_after_help()
+                .map(ToString::to_string)
+                .unwrap_or_default();
+            assert!(
+                help.contains(&format!("trapline {}", command.get_name())),
+                "{}",
+                command.get_name()
+            );
+        }
+    }
+
+    #[test]
+    fn jobs_and_the_program_after_them_are_kept_in_order() {
+        let line = [
+            "trapline",
+            "record",
+            "--job",
+            "spin  500",
+            "--job",
+            "greedy",
+            "--",
+            "storm",
+            "10",
+        ];
+        let Command::Record(args) = Cli::parse_from(line).command else {
+            panic!("not record")
+        };
+        assert_eq!(
+            args.jobs(),
+            [vec!["spin", "500"], vec!["greedy"], vec!["storm", "10"]]
+        );
+        assert_eq!((args.quantum, args.tick), (10_000_000, 1_000_000));
+    }
+
+    #[test]
+    fn a_percentage_may_carry_its_sign_and_nothing_else() {
+        assert_eq!(parse_percent("2.5%"), Ok(2.5));
+        for wrong in ["", "-1", "nan", "inf", "five"] {
+            assert!(parse_percent(wrong).is_err(), "{wrong}");
+        }
+    }
+}

@@ -1,5 +1,5 @@
 //! Traces and events that the tests share.
-#![allow(dead_code, missing_docs)]
+#![allow(dead_code)]
 
 use trapline_trace_format::event::{
     Cause, Event, EventKind, ExitStatus, ProcessId, Seen, SwitchReason, ThreadId, Trap,
@@ -8,7 +8,7 @@ use trapline_trace_format::meta::{
     Calibration, FORMAT_VERSION, Host, Meta, Outcome, Target, Witnesses,
 };
 
-pub fn meta(outcome: Outcome) -> Meta {
+pub(crate) fn meta(outcome: Outcome) -> Meta {
     Meta {
         format_version: FORMAT_VERSION,
         tool_version: "0.0.0".to_owned(),
@@ -47,7 +47,7 @@ pub fn meta(outcome: Outcome) -> Meta {
 }
 
 /// One event of each kind and form.
-pub fn one_of_each() -> Vec<Event> {
+pub(crate) fn one_of_each() -> Vec<Event> {
     let kinds = [
         EventKind::Created {
             parent: ProcessId(3),

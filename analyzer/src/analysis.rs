@@ -1,0 +1,89 @@
+//! One trace, loaded once and asked for its statistics.
+//!
+//! Key type: [`Analysis`]. Neighbours: `tables/` load it, `statistics/` and `plot_data.rs` answer.
+
+use std::path::Path;
+
+use trapline_trace_format::folder::Trace;
+use trapline_trace_format::meta::Meta;
+
+use crate::error::AnalyzerError;
+use crate::summary::{PlotData, Summary};
+use crate::tables::{self, Tables};
+use crate::{plot_data, statistics};
+
+/// The tables of one trace. Made with [`Analysis::load`]; each question reads only the columns it needs.
+pub struct Analysis {
+    name: String,
+    meta: Meta,
+    incomplete: Option<String>,
+    tables: Tables,
+}
+
+impl Analysis {
+    /// Opens a trace folder and its tables; makes the tables from the log, and keeps them, if they are missing.
+    ///
+    /// # Errors
+    /// When the folder is no trace, was made by a newer version, or a file of it is damaged beyond an intact prefix.
+    pub fn load(path: &Path) -> Result<Self, AnalyzerError> {
+        Self::of(Trace::open(path)?)
+    }
+
+    /// As [`Analysis::load`], of a trace that is open already.
+    ///
+    /// # Errors
+    /// As [`Analysis::load`].
+    pub fn of(mut trace: Trace) -> Result<Self, AnalyzerError> {
+        let (tables, incomplete) = tables::load(&mut trace)?;
+        let (name, meta) = (trace.name(), trace.meta().clone());
+        Ok(Self {
+            name,
+            meta,
+            incomplete,
+            tables,
+        })
+    }
+
+    /// What meta.json says.
+    #[must_use]
+    pub fn meta(&self) -> &Meta {
+        &self.meta
+    }
+
+    /// What is wrong with the trace, when only its intact prefix could be read. One line.
+    #[must_use]
+    pub fn incomplete(&self) -> Option<&str> {
+        self.incomplete.as_deref()
+    }
+
+    /// All statistics of the trace.
+    ///
+    /// # Errors
+    /// When a table cannot be read or holds what no version writes.
+    pub fn summary(&self) -> Result<Summary, AnalyzerError> {
+        let tables = &self.tables;
+        let partition = statistics::partition::parts(tables)?;
+        let causes = statistics::causes::causes(tables, &partition)?;
+        Ok(Summary {
+            name: self.name.clone(),
+            meta: self.meta.clone(),
+            incomplete: self.incomplete.clone(),
+            wall_ns: statistics::partition::wall_ns(&partition),
+            overhead: statistics::overhead::overhead(&partition),
+            causes,
+            syscalls: statistics::syscalls::syscalls(tables)?,
+            switches: statistics::switches::switches(tables)?,
+            threads: statistics::threads::threads(tables, &partition)?,
+            quantum: statistics::quantum::quantum(tables, &self.meta.target)?,
+            partition,
+        })
+    }
+
+    /// What plots need on top of the summary.
+    ///
+    /// # Errors
+    /// As [`Analysis::summary`].
+    pub fn plot_data(&self) -> Result<PlotData, AnalyzerError> {
+        plot_data::plot_data(&self.tables)
+    }
+}

@@ -15,7 +15,15 @@ const KERNEL: &str = "trapline-kernel";
 fn main() -> Result<(), Box<dyn std::error::Error>> {
     let root = PathBuf::from(env::var("CARGO_MANIFEST_DIR")?);
     let out = PathBuf::from(env::var("OUT_DIR")?);
-    for watched in ["abi", "freestanding", "guests", "kernel", "sched", "Cargo.toml", "Cargo.lock"] {
+    for watched in [
+        "abi",
+        "freestanding",
+        "guests",
+        "kernel",
+        "sched",
+        "Cargo.toml",
+        "Cargo.lock",
+    ] {
         println!("cargo::rerun-if-changed={FIXTURES}/{watched}");
     }
     let programs = build(&root.join(FIXTURES), &out.join("fixtures-target"))?;
@@ -27,12 +35,17 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
 /// Builds the nested workspace. Gives the folder with the programs.
 fn build(fixtures: &Path, target: &Path) -> Result<PathBuf, Box<dyn std::error::Error>> {
     let mut cargo = Command::new(env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
-    cargo.args(["build", "--release", "--locked", "--manifest-path"]).arg(fixtures.join("Cargo.toml"));
+    cargo
+        .args(["build", "--release", "--locked", "--manifest-path"])
+        .arg(fixtures.join("Cargo.toml"));
     cargo.arg("--target-dir").arg(target);
     // What the outer build sets for itself (its target, its flags, its wrapper) is not meant for these programs.
     for (name, _) in env::vars_os() {
         let is_of_the_outer_build = name.to_str().is_some_and(|name| {
-            (name.starts_with("CARGO_") && name != "CARGO_HOME" && !name.starts_with("CARGO_HTTP") && !name.starts_with("CARGO_NET"))
+            (name.starts_with("CARGO_")
+                && name != "CARGO_HOME"
+                && !name.starts_with("CARGO_HTTP")
+                && !name.starts_with("CARGO_NET"))
                 || name.starts_with("RUSTFLAGS")
                 || name == "RUSTC_WORKSPACE_WRAPPER"
                 || name == "CLIPPY_ARGS"
@@ -43,7 +56,12 @@ fn build(fixtures: &Path, target: &Path) -> Result<PathBuf, Box<dyn std::error::
     }
     let output = cargo.output()?;
     if !output.status.success() {
-        return Err(format!("building {} failed:\n{}", fixtures.display(), String::from_utf8_lossy(&output.stderr)).into());
+        return Err(format!(
+            "building {} failed:\n{}",
+            fixtures.display(),
+            String::from_utf8_lossy(&output.stderr)
+        )
+        .into());
     }
     Ok(target.join("release"))
 }
@@ -54,7 +72,12 @@ fn guest_names(folder: &Path) -> Result<Vec<String>, Box<dyn std::error::Error>>
     for entry in fs::read_dir(folder)? {
         let path = entry?.path();
         if path.extension().is_some_and(|extension| extension == "rs") {
-            names.push(path.file_stem().ok_or("a guest without a name")?.to_string_lossy().into_owned());
+            names.push(
+                path.file_stem()
+                    .ok_or("a guest without a name")?
+                    .to_string_lossy()
+                    .into_owned(),
+            );
         }
     }
     names.sort();
@@ -63,16 +86,34 @@ fn guest_names(folder: &Path) -> Result<Vec<String>, Box<dyn std::error::Error>>
 
 /// Rust source that embeds the programs; each guest with the first line of its documentation.
 fn source(programs: &Path, guests: &[String]) -> Result<String, Box<dyn std::error::Error>> {
-    let mut source = format!("pub(crate) const KERNEL: &[u8] = include_bytes!({:?});\n", programs.join(KERNEL));
+    let mut source = format!(
+        "pub(crate) const KERNEL: &[u8] = include_bytes!({:?});\n",
+        programs.join(KERNEL)
+    );
     source.push_str("pub(crate) const GUESTS: &[(&str, &[u8])] = &[\n");
     for name in guests {
-        writeln!(source, "    ({name:?}, include_bytes!({:?})),", programs.join(name))?;
+        writeln!(
+            source,
+            "    ({name:?}, include_bytes!({:?})),",
+            programs.join(name)
+        )?;
     }
     source.push_str("];\npub(crate) const GUEST_HELP: &[(&str, &str)] = &[\n");
     for name in guests {
-        let text = fs::read_to_string(Path::new(FIXTURES).join("guests/src/bin").join(format!("{name}.rs")))?;
-        let lines = text.lines().map_while(|line| line.strip_prefix("//!")).map(str::trim);
-        writeln!(source, "    ({name:?}, {:?}),", lines.collect::<Vec<_>>().join(" "))?;
+        let text = fs::read_to_string(
+            Path::new(FIXTURES)
+                .join("guests/src/bin")
+                .join(format!("{name}.rs")),
+        )?;
+        let lines = text
+            .lines()
+            .map_while(|line| line.strip_prefix("//!"))
+            .map(str::trim);
+        writeln!(
+            source,
+            "    ({name:?}, {:?}),",
+            lines.collect::<Vec<_>>().join(" ")
+        )?;
     }
     source.push_str("];\n");
     Ok(source)

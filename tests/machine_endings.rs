@@ -12,20 +12,43 @@ use support::{Scratch, descendants, is_alive, stat, stderr, text, trapline, wait
 
 /// A recording that goes on until someone ends it.
 fn endless(trace: &Path, tracer: &str) -> Child {
-    let jobs = ["--job", "greedy", "--job", "storm 100000000", "--job", "sleeper 100000 1"];
+    let jobs = [
+        "--job",
+        "greedy",
+        "--job",
+        "storm 100000000",
+        "--job",
+        "sleeper 100000 1",
+    ];
     let mut command = trapline();
-    command.arg("record").args(jobs).args(["--tracer", tracer, "-o"]).arg(trace);
-    command.stdout(Stdio::null()).stderr(Stdio::piped()).spawn().expect("record starts")
+    command
+        .arg("record")
+        .args(jobs)
+        .args(["--tracer", tracer, "-o"])
+        .arg(trace);
+    command
+        .stdout(Stdio::null())
+        .stderr(Stdio::piped())
+        .spawn()
+        .expect("record starts")
 }
 
 fn send(signal: &str, pid: u32) {
-    let sent = Command::new("kill").args(["-s", signal, &pid.to_string()]).status().expect("kill runs");
+    let sent = Command::new("kill")
+        .args(["-s", signal, &pid.to_string()])
+        .status()
+        .expect("kill runs");
     assert!(sent.success());
 }
 
 /// Waits until the machine itself runs, not only its calibration.
 fn wait_for_machine(recorder: &Child, trace: &Path) -> Vec<u32> {
-    wait_until("the log grows", || trace.join("events.log").metadata().is_ok_and(|log| log.len() > 1000));
+    wait_until("the log grows", || {
+        trace
+            .join("events.log")
+            .metadata()
+            .is_ok_and(|log| log.len() > 1000)
+    });
     let machine = descendants(recorder.id());
     assert!(machine.len() >= 4, "a kernel and three guests: {machine:?}");
     machine
@@ -35,7 +58,10 @@ fn wait_for_machine(recorder: &Child, trace: &Path) -> Vec<u32> {
 fn killing_the_recorder_at_any_moment_leaves_a_readable_trace_and_no_process() {
     let scratch = Scratch::new();
     // Moments after the start that fall before, into and after calibration, boot, first block and later ones.
-    for (index, moment_ms) in [3, 20, 45, 70, 95, 130, 180, 260, 390, 540].into_iter().enumerate() {
+    for (index, moment_ms) in [3, 20, 45, 70, 95, 130, 180, 260, 390, 540]
+        .into_iter()
+        .enumerate()
+    {
         let tracer = if index % 2 == 0 { "ptrace" } else { "none" };
         let trace = scratch.path(&format!("{moment_ms}.trap"));
         let mut recorder = endless(&trace, tracer);
@@ -43,11 +69,22 @@ fn killing_the_recorder_at_any_moment_leaves_a_readable_trace_and_no_process() {
         let machine = descendants(recorder.id());
         recorder.kill().expect("kill");
         recorder.wait().expect("wait");
-        wait_until("the machine is gone", || machine.iter().all(|pid| !is_alive(*pid)));
+        wait_until("the machine is gone", || {
+            machine.iter().all(|pid| !is_alive(*pid))
+        });
         assert_only_final_names(&trace);
         if trace.join("meta.json").exists() {
-            let output = trapline().args(["stat", "--json"]).arg(&trace).output().expect("stat runs");
-            assert_eq!(output.status.code(), Some(4), "after {moment_ms} ms: {}", text(&output));
+            let output = trapline()
+                .args(["stat", "--json"])
+                .arg(&trace)
+                .output()
+                .expect("stat runs");
+            assert_eq!(
+                output.status.code(),
+                Some(4),
+                "after {moment_ms} ms: {}",
+                text(&output)
+            );
             assert_eq!(stderr(&output).lines().count(), 1, "{}", stderr(&output));
         }
     }
@@ -62,10 +99,17 @@ fn a_killed_recorder_loses_only_its_last_moments() {
     std::thread::sleep(Duration::from_millis(700));
     recorder.kill().expect("kill");
     recorder.wait().expect("wait");
-    let output = trapline().args(["stat", "--json"]).arg(&trace).output().expect("stat runs");
+    let output = trapline()
+        .args(["stat", "--json"])
+        .arg(&trace)
+        .output()
+        .expect("stat runs");
     let all: serde_json::Value = serde_json::from_slice(&output.stdout).expect("JSON");
     let wall = support::number(&all[0], "/wall_ns");
-    assert!(wall > 500e6, "only {wall} ns of more than 700 ms can be read");
+    assert!(
+        wall > 500e6,
+        "only {wall} ns of more than 700 ms can be read"
+    );
 }
 
 #[test]
@@ -79,10 +123,17 @@ fn ctrl_c_ends_the_machine_and_finishes_the_trace() {
             send(signal, recorder.id());
             let status = recorder.wait().expect("wait");
             let mut said = String::new();
-            recorder.stderr.take().expect("piped").read_to_string(&mut said).expect("text");
+            recorder
+                .stderr
+                .take()
+                .expect("piped")
+                .read_to_string(&mut said)
+                .expect("text");
             assert_eq!(status.code(), Some(code), "{said}");
             assert!(said.contains("ended early by SIG"), "{said}");
-            wait_until("the machine is gone", || machine.iter().all(|pid| !is_alive(*pid)));
+            wait_until("the machine is gone", || {
+                machine.iter().all(|pid| !is_alive(*pid))
+            });
             let stat = stat(&trace);
             assert_eq!(stat["meta"]["outcome"]["by"], format!("SIG{signal}"));
             assert_only_final_names(&trace);
@@ -101,10 +152,17 @@ fn a_machine_that_is_killed_from_outside_is_an_error_that_says_so() {
         send("KILL", machine[0]);
         let status = recorder.wait().expect("wait");
         let mut said = String::new();
-        recorder.stderr.take().expect("piped").read_to_string(&mut said).expect("text");
+        recorder
+            .stderr
+            .take()
+            .expect("piped")
+            .read_to_string(&mut said)
+            .expect("text");
         assert_eq!(status.code(), Some(1), "{said}");
         assert!(said.contains("ended from outside"), "{said}");
-        wait_until("the machine is gone", || machine.iter().all(|pid| !is_alive(*pid)));
+        wait_until("the machine is gone", || {
+            machine.iter().all(|pid| !is_alive(*pid))
+        });
     }
 }
 
@@ -114,17 +172,38 @@ fn a_guest_that_is_killed_from_outside_ends_alone() {
     for tracer in ["ptrace", "none"] {
         let trace = scratch.path(&format!("{tracer}.trap"));
         let mut command = trapline();
-        command.args(["record", "--job", "greedy", "--job", "spin 400", "--tracer", tracer, "-o"]).arg(&trace);
-        let mut recorder = command.stdout(Stdio::null()).stderr(Stdio::piped()).spawn().expect("record starts");
-        wait_until("greedy runs in the machine", || trace.join("events.log").exists() && named(&recorder, "greedy") != 0);
+        command
+            .args([
+                "record", "--job", "greedy", "--job", "spin 400", "--tracer", tracer, "-o",
+            ])
+            .arg(&trace);
+        let mut recorder = command
+            .stdout(Stdio::null())
+            .stderr(Stdio::piped())
+            .spawn()
+            .expect("record starts");
+        wait_until("greedy runs in the machine", || {
+            trace.join("events.log").exists() && named(&recorder, "greedy") != 0
+        });
         send("KILL", named(&recorder, "greedy"));
         let status = recorder.wait().expect("wait");
         let mut said = String::new();
-        recorder.stderr.take().expect("piped").read_to_string(&mut said).expect("text");
+        recorder
+            .stderr
+            .take()
+            .expect("piped")
+            .read_to_string(&mut said)
+            .expect("text");
         assert_eq!(status.code(), Some(128 + 9), "{said}");
         let stat = stat(&trace);
-        assert_eq!(support::row(&stat["threads"], "name", "greedy")["status"]["killed"]["signal"], 9);
-        assert_eq!(support::row(&stat["threads"], "name", "spin")["status"]["code"], 0);
+        assert_eq!(
+            support::row(&stat["threads"], "name", "greedy")["status"]["killed"]["signal"],
+            9
+        );
+        assert_eq!(
+            support::row(&stat["threads"], "name", "spin")["status"]["code"],
+            0
+        );
     }
 }
 
@@ -133,7 +212,10 @@ fn named(recorder: &Child, name: &str) -> u32 {
     let is_named = |pid: &u32| {
         std::fs::read_to_string(format!("/proc/{pid}/comm")).is_ok_and(|comm| comm.trim() == name)
     };
-    descendants(recorder.id()).into_iter().find(is_named).unwrap_or(0)
+    descendants(recorder.id())
+        .into_iter()
+        .find(is_named)
+        .unwrap_or(0)
 }
 
 #[test]
@@ -144,7 +226,10 @@ fn a_recording_never_overwrites_another() {
     let (_, output) = scratch.try_record("one.trap", &["--", "hello"]);
     assert_eq!(output.status.code(), Some(1), "{}", text(&output));
     assert!(stderr(&output).contains("one.trap"), "{}", text(&output));
-    assert_eq!(std::fs::read(trace.join("events.log")).expect("a log"), before);
+    assert_eq!(
+        std::fs::read(trace.join("events.log")).expect("a log"),
+        before
+    );
 }
 
 #[test]
@@ -159,12 +244,18 @@ fn a_full_disk_is_one_clear_line_and_no_trace_under_its_final_name() {
 
 /// No temporary file stands where a finished one is expected.
 fn assert_only_final_names(trace: &Path) {
-    let tables = std::fs::read_dir(trace.join("tables")).into_iter().flatten().flatten();
+    let tables = std::fs::read_dir(trace.join("tables"))
+        .into_iter()
+        .flatten()
+        .flatten();
     for table in tables {
         let name = table.file_name().to_string_lossy().into_owned();
         if name.ends_with(".parquet") {
             let bytes = std::fs::read(table.path()).expect("a table");
-            assert!(bytes.starts_with(b"PAR1") && bytes.ends_with(b"PAR1"), "{name} is half-written");
+            assert!(
+                bytes.starts_with(b"PAR1") && bytes.ends_with(b"PAR1"),
+                "{name} is half-written"
+            );
         }
     }
 }

@@ -10,7 +10,8 @@ use support::{Scratch, skip, stderr, stdout, text, trapline};
 
 #[test]
 fn an_ordinary_user_records_reads_and_reports() {
-    let is_root = fs::metadata("/proc/self").is_ok_and(|me| std::os::unix::fs::MetadataExt::uid(&me) == 0);
+    let is_root =
+        fs::metadata("/proc/self").is_ok_and(|me| std::os::unix::fs::MetadataExt::uid(&me) == 0);
     if !is_root {
         // Then every other test is this test.
         return;
@@ -18,17 +19,40 @@ fn an_ordinary_user_records_reads_and_reports() {
     let scratch = Scratch::new();
     let home = scratch.path("home");
     fs::create_dir(&home).expect("a folder");
-    fs::set_permissions(home.parent().expect("a parent"), fs::Permissions::from_mode(0o755)).expect("permissions");
+    fs::set_permissions(
+        home.parent().expect("a parent"),
+        fs::Permissions::from_mode(0o755),
+    )
+    .expect("permissions");
     fs::set_permissions(&home, fs::Permissions::from_mode(0o777)).expect("permissions");
     // The binary may lie where only root can look.
     let binary = home.join("trapline");
     fs::copy(env!("CARGO_BIN_EXE_trapline"), &binary).expect("a copy");
     let as_nobody = |arguments: &[&str]| {
         let mut command = Command::new("setpriv");
-        command.args(["--reuid", "65534", "--regid", "65534", "--clear-groups", "--no-new-privs"]);
-        command.arg(&binary).args(arguments).current_dir(&home).output()
+        command.args([
+            "--reuid",
+            "65534",
+            "--regid",
+            "65534",
+            "--clear-groups",
+            "--no-new-privs",
+        ]);
+        command
+            .arg(&binary)
+            .args(arguments)
+            .current_dir(&home)
+            .output()
     };
-    let Ok(output) = as_nobody(&["record", "-o", "mine.trap", "--job", "hello", "--job", "spin 20"]) else {
+    let Ok(output) = as_nobody(&[
+        "record",
+        "-o",
+        "mine.trap",
+        "--job",
+        "hello",
+        "--job",
+        "spin 20",
+    ]) else {
         return skip("setpriv is not installed");
     };
     assert_eq!(output.status.code(), Some(0), "{}", text(&output));
@@ -39,7 +63,12 @@ fn an_ordinary_user_records_reads_and_reports() {
         &["doctor"],
     ] {
         let output = as_nobody(arguments).expect("runs");
-        assert_eq!(output.status.code(), Some(0), "{arguments:?}: {}", text(&output));
+        assert_eq!(
+            output.status.code(),
+            Some(0),
+            "{arguments:?}: {}",
+            text(&output)
+        );
     }
     assert!(home.join("page/index.html").exists());
 }
@@ -50,7 +79,11 @@ fn a_trace_in_a_folder_that_may_not_be_written_can_still_be_read() {
     let trace = scratch.record("mine.trap", &["--", "hello"]);
     fs::remove_dir_all(trace.join("tables")).expect("tables");
     fs::set_permissions(&trace, fs::Permissions::from_mode(0o555)).expect("permissions");
-    let output = trapline().arg("stat").arg(&trace).output().expect("stat runs");
+    let output = trapline()
+        .arg("stat")
+        .arg(&trace)
+        .output()
+        .expect("stat runs");
     assert_eq!(output.status.code(), Some(0), "{}", text(&output));
     fs::set_permissions(&trace, fs::Permissions::from_mode(0o755)).expect("permissions");
 }
@@ -59,7 +92,11 @@ fn a_trace_in_a_folder_that_may_not_be_written_can_still_be_read() {
 fn the_demo_records_five_guests_and_writes_a_page_that_needs_nothing_else() {
     let scratch = Scratch::new();
     let folder = scratch.path("demo");
-    let output = trapline().args(["demo", "-o"]).arg(&folder).output().expect("demo runs");
+    let output = trapline()
+        .args(["demo", "-o"])
+        .arg(&folder)
+        .output()
+        .expect("demo runs");
     assert_eq!(output.status.code(), Some(0), "{}", text(&output));
     let said = stdout(&output);
     for expected in ["demo.trap", "index.html", "Try next", "trapline timeline"] {
@@ -72,10 +109,21 @@ fn the_demo_records_five_guests_and_writes_a_page_that_needs_nothing_else() {
     for outside in ["src=\"http", "href=\"http", "<script", "@import", "url("] {
         assert!(!page.contains(outside), "the page asks for {outside}");
     }
-    let plots = fs::read_dir(folder.join("report")).expect("a folder").flatten();
-    let names: Vec<String> = plots.map(|entry| entry.file_name().to_string_lossy().into_owned()).collect();
+    let plots = fs::read_dir(folder.join("report"))
+        .expect("a folder")
+        .flatten();
+    let names: Vec<String> = plots
+        .map(|entry| entry.file_name().to_string_lossy().into_owned())
+        .collect();
     for extension in ["svg", "png"] {
-        assert!(names.iter().filter(|name| name.ends_with(extension)).count() >= 5, "{names:?}");
+        assert!(
+            names
+                .iter()
+                .filter(|name| name.ends_with(extension))
+                .count()
+                >= 5,
+            "{names:?}"
+        );
     }
 }
 
@@ -91,15 +139,32 @@ fn what_cannot_run_is_named_before_anything_is_recorded() {
         (&["--", &script], "not a 64-bit ELF program"),
         (&["--", env!("CARGO_BIN_EXE_trapline")], "dynamic linker"),
         (&["--job", "hello", "--job", "/dev/zero"], "job 2"),
-        (&["--tick", "20ms", "--quantum", "1ms", "--", "hello"], "quantum"),
+        (
+            &["--tick", "20ms", "--quantum", "1ms", "--", "hello"],
+            "quantum",
+        ),
         (&["--tick", "1us", "--", "hello"], "tick"),
         (&["--", "hello", ""], "empty"),
     ];
     for (index, (options, expected)) in cases.into_iter().enumerate() {
         let (trace, output) = scratch.try_record(&format!("{index}.trap"), options);
-        assert_eq!(output.status.code(), Some(1), "{options:?}: {}", text(&output));
-        assert!(stderr(&output).contains(expected), "{options:?}: {}", text(&output));
-        assert_eq!(stderr(&output).lines().count(), 1, "{options:?}: {}", text(&output));
+        assert_eq!(
+            output.status.code(),
+            Some(1),
+            "{options:?}: {}",
+            text(&output)
+        );
+        assert!(
+            stderr(&output).contains(expected),
+            "{options:?}: {}",
+            text(&output)
+        );
+        assert_eq!(
+            stderr(&output).lines().count(),
+            1,
+            "{options:?}: {}",
+            text(&output)
+        );
         assert!(!trace.exists(), "{options:?} left a trace");
     }
 }

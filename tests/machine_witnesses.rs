@@ -19,7 +19,10 @@ fn the_witnesses_agree_on_every_guest_protected_and_open() {
             let trace = scratch.record(&format!("{index}-{protect}.trap"), &options);
             let stat = stat(&trace);
             let witnesses = &stat["meta"]["witnesses"];
-            assert_eq!(witnesses["is"], "agree", "{job}, protect {protect}: {witnesses}");
+            assert_eq!(
+                witnesses["is"], "agree",
+                "{job}, protect {protect}: {witnesses}"
+            );
             assert!(number(witnesses, "/traps") >= 1.0, "{job}: {witnesses}");
             assert_adds_up(&stat, job);
         }
@@ -32,7 +35,11 @@ fn the_witnesses_agree_when_all_guests_share_the_cpu() {
     let mut options: Vec<&str> = GUESTS.iter().flat_map(|(job, _)| ["--job", job]).collect();
     options.extend(["--limit", "800ms", "--quantum", "1ms", "--tick", "500us"]);
     let stat = stat(&scratch.record("all.trap", &options));
-    assert_eq!(stat["meta"]["witnesses"]["is"], "agree", "{}", stat["meta"]["witnesses"]);
+    assert_eq!(
+        stat["meta"]["witnesses"]["is"], "agree",
+        "{}",
+        stat["meta"]["witnesses"]
+    );
     assert_adds_up(&stat, "all guests");
 }
 
@@ -46,15 +53,28 @@ fn the_partition_adds_up_without_a_tracer_too_and_has_no_tracer_part() {
         assert_adds_up(&stat, job);
         assert_eq!(stat["meta"]["witnesses"]["is"], "not_compared");
         let parts = stat["partition"].as_array().expect("parts");
-        assert!(parts.iter().all(|part| part["activity"] != "tracer" || part["ns"] == 0), "{job}: {parts:?}");
+        assert!(
+            parts
+                .iter()
+                .all(|part| part["activity"] != "tracer" || part["ns"] == 0),
+            "{job}: {parts:?}"
+        );
     }
 }
 
 fn assert_adds_up(stat: &Value, what: &str) {
     let parts = stat["partition"].as_array().expect("parts");
-    let sum: i64 = parts.iter().map(|part| part["ns"].as_i64().expect("nanoseconds")).sum();
+    let sum: i64 = parts
+        .iter()
+        .map(|part| part["ns"].as_i64().expect("nanoseconds"))
+        .sum();
     let wall = stat["wall_ns"].as_i64().expect("nanoseconds");
     assert!(wall > 0, "{what}");
     assert_eq!(sum, wall, "{what}: {parts:?}");
-    assert!(parts.iter().all(|part| part["ns"].as_i64().is_some_and(|ns| ns >= 0)), "{what}: {parts:?}");
+    assert!(
+        parts
+            .iter()
+            .all(|part| part["ns"].as_i64().is_some_and(|ns| ns >= 0)),
+        "{what}: {parts:?}"
+    );
 }

@@ -124,7 +124,7 @@ pub struct SyscallStat {
     pub unknown: u64,
     /// CPU time in the kernel per call, as in [`CauseStat::kernel`].
     pub kernel: Distribution,
-    /// From trap to return-from-trap, waiting included. Only of calls that returned.
+    /// What the caller waits: entry, handler, blocking, other threads' turns, exit. Only of calls that returned.
     pub elapsed: Distribution,
 }
 

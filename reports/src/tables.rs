@@ -95,7 +95,7 @@ pub(crate) fn syscalls(summary: &Summary) -> Table {
     });
     Table {
         title: "System calls",
-        note: "CPU time in the kernel per call; elapsed is the median from trap to return-from-trap, waiting included.",
+        note: "CPU time in the kernel per call; elapsed is the median of what the caller waits, blocking included.",
         columns: with_distribution(
             &[Column::Words("call")],
             &[Column::Numbers("elapsed"), Column::Numbers("errors")],
@@ -169,7 +169,7 @@ pub(crate) fn quantum(summary: &Summary) -> Option<Table> {
     row.extend(distribution(&stat.got));
     Some(Table {
         title: "Quantum: asked against got",
-        note: "CPU time that threads got whose quantum expired, without the tracer.",
+        note: "CPU time that threads got whose quantum expired. The timer runs on while the tracer holds the machine, so a traced quantum falls short by the tracer's part.",
         columns: with_distribution(&[Column::Numbers("asked")], &[]),
         rows: vec![row],
     })

@@ -28,14 +28,24 @@ impl Scratch {
     /// Records with these options; the trace's path. The machine must have done its work.
     pub(crate) fn record(&self, name: &str, options: &[&str]) -> PathBuf {
         let (path, output) = self.try_record(name, options);
-        assert!(path.join("meta.json").exists(), "no trace: {}", text(&output));
+        assert!(
+            path.join("meta.json").exists(),
+            "no trace: {}",
+            text(&output)
+        );
         path
     }
 
     /// Records with these options; the trace's path and what the command said.
     pub(crate) fn try_record(&self, name: &str, options: &[&str]) -> (PathBuf, Output) {
         let path = self.path(name);
-        let output = trapline().arg("record").arg("-o").arg(&path).args(options).output().expect("record runs");
+        let output = trapline()
+            .arg("record")
+            .arg("-o")
+            .arg(&path)
+            .args(options)
+            .output()
+            .expect("record runs");
         (path, output)
     }
 }
@@ -62,7 +72,11 @@ pub(crate) fn stdout(output: &Output) -> String {
 
 /// `stat --json` of one trace.
 pub(crate) fn stat(trace: &Path) -> Value {
-    let output = trapline().args(["stat", "--json"]).arg(trace).output().expect("stat runs");
+    let output = trapline()
+        .args(["stat", "--json"])
+        .arg(trace)
+        .output()
+        .expect("stat runs");
     assert!(output.status.success(), "{}", text(&output));
     let all: Value = serde_json::from_slice(&output.stdout).expect("stat prints JSON");
     all[0].clone()
@@ -70,13 +84,18 @@ pub(crate) fn stat(trace: &Path) -> Value {
 
 /// Number at a JSON pointer.
 pub(crate) fn number(value: &Value, pointer: &str) -> f64 {
-    value.pointer(pointer).and_then(Value::as_f64).unwrap_or_else(|| panic!("no number at {pointer} in {value}"))
+    value
+        .pointer(pointer)
+        .and_then(Value::as_f64)
+        .unwrap_or_else(|| panic!("no number at {pointer} in {value}"))
 }
 
 /// The row of an array in which `key` is `wanted`.
 pub(crate) fn row<'a>(rows: &'a Value, key: &str, wanted: &str) -> &'a Value {
     let rows = rows.as_array().expect("an array");
-    rows.iter().find(|row| row[key] == wanted).unwrap_or_else(|| panic!("no row with {key} {wanted} in {rows:?}"))
+    rows.iter()
+        .find(|row| row[key] == wanted)
+        .unwrap_or_else(|| panic!("no row with {key} {wanted} in {rows:?}"))
 }
 
 /// Every built-in guest with arguments that make it short, and what ends it early if it does not end by itself.
@@ -97,15 +116,26 @@ pub(crate) const GUESTS: [(&str, Option<&str>); 11] = [
 /// Whether a process with this id exists (a zombie counts as gone: someone else has to collect it).
 pub(crate) fn is_alive(pid: u32) -> bool {
     let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
-    stat.rsplit_once(')').is_some_and(|(_, rest)| !rest.trim_start().starts_with('Z'))
+    stat.rsplit_once(')')
+        .is_some_and(|(_, rest)| !rest.trim_start().starts_with('Z'))
 }
 
 /// Ids of the processes below `pid`, whatever their depth.
 pub(crate) fn descendants(pid: u32) -> Vec<u32> {
     let children = |pid: u32| -> Vec<u32> {
-        let tasks = std::fs::read_dir(format!("/proc/{pid}/task")).into_iter().flatten().flatten();
-        let lists = tasks.map(|task| std::fs::read_to_string(task.path().join("children")).unwrap_or_default());
-        lists.flat_map(|list| list.split(' ').filter_map(|id| id.trim().parse().ok()).collect::<Vec<_>>()).collect()
+        let tasks = std::fs::read_dir(format!("/proc/{pid}/task"))
+            .into_iter()
+            .flatten()
+            .flatten();
+        let lists = tasks
+            .map(|task| std::fs::read_to_string(task.path().join("children")).unwrap_or_default());
+        lists
+            .flat_map(|list| {
+                list.split(' ')
+                    .filter_map(|id| id.trim().parse().ok())
+                    .collect::<Vec<_>>()
+            })
+            .collect()
     };
     let mut found = Vec::new();
     let mut open = vec![pid];
@@ -122,13 +152,19 @@ pub(crate) fn descendants(pid: u32) -> Vec<u32> {
 pub(crate) fn wait_until(what: &str, mut condition: impl FnMut() -> bool) {
     let start = Instant::now();
     while !condition() {
-        assert!(start.elapsed() < Duration::from_secs(10), "still not: {what}");
+        assert!(
+            start.elapsed() < Duration::from_secs(10),
+            "still not: {what}"
+        );
         std::thread::sleep(Duration::from_millis(5));
     }
 }
 
 /// Says that a test cannot run here, and why. With TRAPLINE_REQUIRE_ALL=1 that is a failure.
 pub(crate) fn skip(why: &str) {
-    assert!(std::env::var_os("TRAPLINE_REQUIRE_ALL").is_none_or(|value| value != "1"), "may not be skipped: {why}");
+    assert!(
+        std::env::var_os("TRAPLINE_REQUIRE_ALL").is_none_or(|value| value != "1"),
+        "may not be skipped: {why}"
+    );
     eprintln!("skipped: {why}");
 }

@@ -1,7 +1,8 @@
 //! Per system call: how many, how many failed, how long the kernel worked and how long the caller waited.
 //!
-//! Kernel time is as for causes. Elapsed is from trap to return-from-trap by the clock less the tracer's time in between,
-//! so it includes blocking and other threads' turns; only calls that returned have one. A result from -4095 to -1 is a
+//! Kernel time is as for causes. Elapsed is what the caller waits: from its last instruction before the call to its first
+//! after it, by the clock less the tracer's time in between. It includes blocking and other threads' turns; only calls
+//! that returned have one. A result from -4095 to -1 is a
 //! negated errno; -38 is ENOSYS, a call that the kernel does not know.
 
 use polars::prelude::{LazyFrame, col, lit};
@@ -23,7 +24,8 @@ pub(crate) fn syscalls(tables: &Tables) -> Result<Vec<SyscallStat>, AnalyzerErro
     let failed = result()
         .gt_eq(lit(FIRST_ERRNO))
         .and(result().lt(lit(0_i64)));
-    let elapsed = col("return_ns") - col("enter_ns") - col("tracer_ns");
+    let inside = col("return_ns") - col("enter_ns") - col("tracer_ns");
+    let elapsed = col("entry_ns") + inside + col("exit_ns");
     let frame = calls(tables)
         .group_by([col("number")])
         .agg([

@@ -219,6 +219,8 @@ impl Fold {
             end_ns: None,
             returned: None,
             kernel_ns: 0,
+            entry_ns,
+            exit_ns: 0,
             tracer_ns: self.tracer_ns,
         });
         let visit = self.threads.get(index).visit;
@@ -376,6 +378,9 @@ impl Fold {
             self.tracer_ns += parts.tracer_ns;
             self.threads.get(thread).user_ns += parts.user_ns;
             self.charge(thread, visit, parts.exit_ns);
+            if let Some(row) = visit {
+                self.rows.visits[row].exit_ns = parts.exit_ns;
+            }
             self.arriving = None;
             self.segment = Segment::starting(self.now_ns);
             return parts.entry_ns;

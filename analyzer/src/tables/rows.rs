@@ -28,6 +28,8 @@ pub(crate) struct VisitRow {
     pub(crate) end_ns: Option<Nanos>,
     pub(crate) returned: Option<Return>,
     pub(crate) kernel_ns: Nanos,
+    pub(crate) entry_ns: Nanos,
+    pub(crate) exit_ns: Nanos,
     pub(crate) tracer_ns: Nanos,
 }
 

@@ -10,6 +10,7 @@
 //! | `return_ns` | return-from-trap: last instruction of the kernel; null if the thread ended or the trace did |
 //! | `end_ns` | `return_ns`, or when the thread ended; null if the trace ended first |
 //! | `kernel_ns` | CPU time in the kernel: entry, handler and exit cost, without switches away and the tracer |
+//! | `entry_ns`, `exit_ns` | the calibrated parts of `kernel_ns` before `enter_ns` and after `return_ns` |
 //! | `tracer_ns` | the tracer's time between `enter_ns` and `end_ns`, whoever had the CPU |
 //! | `result` | what the thread found in its result register; null without a return |
 //! | `instruction`, `address` | instruction pointer at the trap, address of a fault |
@@ -46,6 +47,8 @@ pub(super) fn frame(rows: Vec<VisitRow>) -> PolarsResult<DataFrame> {
         }),
         optional_i64s("end_ns", |row| row.end_ns),
         i64s("kernel_ns", |row| row.kernel_ns),
+        i64s("entry_ns", |row| row.entry_ns),
+        i64s("exit_ns", |row| row.exit_ns),
         i64s("tracer_ns", |row| row.tracer_ns),
         optional_i64s("result", |row| row.returned.map(|returned| returned.result)),
         u64s("instruction", |row| row.trap.instruction),

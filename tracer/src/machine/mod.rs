@@ -1,7 +1,7 @@
 //! The mini-kernel as a host process tree: its programs, its parameters, its start.
 //!
 //! Key types: [`MachineOptions`] says what to run and how, [`Images`] is what the mini-kernel consists of, and a running
-//! machine is a [`Machine`]. Neighbours: `fixtures/abi` defines the memory that both sides share, `record` drives it.
+//! machine is a `Machine`. Neighbours: `fixtures/abi` defines the memory that both sides share, `record` drives it.
 
 mod initramfs;
 

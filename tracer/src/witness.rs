@@ -55,6 +55,12 @@ impl Comparison {
             EventKind::Held {
                 seen: Seen::Return, ..
             } => self.seen_return(event.process),
+            EventKind::Exited { .. } => {
+                // A process that jumped into the entry page faults where no trap can be taken: the host ends it, and the
+                // kernel hears of its end alone.
+                self.seen_trap.take_if(|seen| seen.process == event.process);
+                None
+            }
             _ => None,
         };
         self.difference =
@@ -238,6 +244,25 @@ mod tests {
         assert!(difference(&[returned(1), returned(1)]).contains("saw none"));
         assert!(difference(&[seen_return(1)]).contains("logged none"));
         assert!(difference(&[returned(1), seen_return(2)]).contains("saw one to 2"));
+    }
+
+    #[test]
+    fn a_process_that_the_host_ends_at_a_trap_leaves_no_trap_to_log() {
+        let cause = Cause::Protection;
+        let status = trapline_trace_format::event::ExitStatus::Killed {
+            signal: 11,
+            cause,
+            address: 0,
+        };
+        let ended = |process| event(process, EventKind::Exited { status });
+        assert_eq!(
+            verdict(&[seen(1, 39), ended(1)], true),
+            Witnesses::Agree {
+                traps: 0,
+                returns: 0
+            }
+        );
+        assert!(difference(&[seen(1, 39), ended(2)]).starts_with("at the end: "));
     }
 
     #[test]

@@ -92,7 +92,7 @@ pub(crate) struct RecordArgs {
     /// A program with its arguments, split at spaces; repeat for programs that share the CPU
     #[arg(long, value_name = "'PROGRAM ARGS'", value_parser = parse_job)]
     pub(crate) job: Vec<Job>,
-    /// Scheduler. This version offers round robin only
+    /// Who runs next. This version gives every thread the same tickets and niceness
     #[arg(long, value_enum, default_value_t = Scheduler::Rr)]
     pub(crate) scheduler: Scheduler,
     /// Time slice of a thread
@@ -157,8 +157,18 @@ pub(crate) enum Kernel {
 /// Schedulers of the mini-kernel.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub(crate) enum Scheduler {
+    /// First in, first out: each thread runs until it gives the CPU up
+    Fifo,
     /// Round robin: each thread in turn for a quantum
     Rr,
+    /// Multi-level feedback queue: three levels, two quanta each, a boost every second
+    Mlfq,
+    /// Lottery: the next thread is drawn, each with the same number of tickets
+    Lottery,
+    /// Stride: proportional share without chance, each with the same number of tickets
+    Stride,
+    /// Completely fair: the least virtual runtime is next
+    Cfs,
 }
 
 /// Something that is on or off.

@@ -8,7 +8,7 @@ use std::time::Duration;
 use anyhow::Context;
 use trapline_reports::text::escape::escape;
 use trapline_reports::{text, write_report};
-use trapline_tracer::machine::MachineOptions;
+use trapline_tracer::machine::{MachineOptions, Scheduler};
 use trapline_tracer::record::RecordOptions;
 
 use crate::cli::DemoArgs;
@@ -56,6 +56,7 @@ fn options(output: &Path) -> anyhow::Result<RecordOptions> {
     let jobs = JOBS.map(|job| job.split(' ').map(str::to_owned).collect());
     let machine = MachineOptions {
         jobs: jobs.to_vec(),
+        scheduler: Scheduler::RoundRobin,
         quantum: QUANTUM,
         tick: TICK,
         protect: true,

@@ -4,10 +4,10 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use trapline_reports::text;
-use trapline_tracer::machine::MachineOptions;
+use trapline_tracer::machine::{MachineOptions, Scheduler};
 use trapline_tracer::record::RecordOptions;
 
-use crate::cli::{RecordArgs, Switch, TracerKind};
+use crate::cli::{self, RecordArgs, Switch, TracerKind};
 use crate::exit::Exit;
 use crate::run_machine::{self, machine_cpu, unused};
 use crate::terminal;
@@ -39,6 +39,7 @@ fn options(args: &RecordArgs) -> anyhow::Result<RecordOptions> {
     Ok(RecordOptions {
         machine: MachineOptions {
             jobs,
+            scheduler: scheduler(args.scheduler),
             quantum: duration(args.quantum),
             tick: duration(args.tick),
             protect: args.protect == Switch::On,
@@ -53,6 +54,17 @@ fn options(args: &RecordArgs) -> anyhow::Result<RecordOptions> {
             .collect(),
         tool_version: env!("CARGO_PKG_VERSION").to_owned(),
     })
+}
+
+fn scheduler(named: cli::Scheduler) -> Scheduler {
+    match named {
+        cli::Scheduler::Fifo => Scheduler::Fifo,
+        cli::Scheduler::Rr => Scheduler::RoundRobin,
+        cli::Scheduler::Mlfq => Scheduler::Mlfq,
+        cli::Scheduler::Lottery => Scheduler::Lottery,
+        cli::Scheduler::Stride => Scheduler::Stride,
+        cli::Scheduler::Cfs => Scheduler::Cfs,
+    }
 }
 
 fn default_output(jobs: &[Vec<String>]) -> PathBuf {

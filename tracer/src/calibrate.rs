@@ -12,7 +12,7 @@ use trapline_trace_format::meta::Calibration;
 
 use crate::clock::Clock;
 use crate::error::TracerError;
-use crate::machine::{Images, Machine, MachineOptions};
+use crate::machine::{Images, Machine, MachineOptions, Scheduler};
 use crate::record::{Pinned, Sink, run_alone, run_traced};
 
 /// Null system calls per run; the first tenth warms up.
@@ -102,6 +102,7 @@ fn calls(
 ) -> Result<Vec<Call>, TracerError> {
     let options = MachineOptions {
         jobs: vec![vec!["calibrate".to_owned(), CALLS.to_string()]],
+        scheduler: Scheduler::RoundRobin,
         quantum: Duration::from_secs(1),
         tick: Duration::from_secs(1),
         protect,

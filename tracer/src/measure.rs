@@ -11,7 +11,7 @@ use trapline_trace_format::event::{Event, EventKind, Nanos};
 use crate::calibrate::{self, Events, median};
 use crate::clock::Clock;
 use crate::error::TracerError;
-use crate::machine::{Images, Machine, MachineOptions};
+use crate::machine::{Images, Machine, MachineOptions, Scheduler};
 use crate::record::{Pinned, run_alone, run_traced};
 
 /// One figure.
@@ -122,6 +122,7 @@ fn one_yield(
     let job = vec!["yielder".to_owned(), YIELDS.to_string()];
     let options = MachineOptions {
         jobs: vec![job.clone(), job],
+        scheduler: Scheduler::RoundRobin,
         quantum: Duration::from_secs(1),
         tick: Duration::from_secs(1),
         protect,

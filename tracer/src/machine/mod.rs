@@ -32,6 +32,8 @@ pub struct Images<'a> {
 pub struct MachineOptions {
     /// Each job's argument list; the first argument names the program: a built-in guest if it has no slash, else a file.
     pub jobs: Vec<Vec<String>>,
+    /// Who runs next.
+    pub scheduler: Scheduler,
     /// Time slice of a thread.
     pub quantum: Duration,
     /// Period of the timer interrupt.
@@ -43,6 +45,9 @@ pub struct MachineOptions {
     /// The host CPU that the machine runs on.
     pub cpu: usize,
 }
+
+/// The scheduling policies, with their usual parameters (`fixtures/sched/src/options.rs`).
+pub use trapline_sched::Kind as Scheduler;
 
 /// Shortest tick: below it a machine does little but take timer interrupts.
 pub const TICK_MIN: Duration = Duration::from_micros(20);
@@ -173,8 +178,10 @@ fn parameters(
         return_key,
         saved_state: signal_frame_bytes(),
         initramfs_length: archive_length as u64,
+        scheduler: options.scheduler as u32,
         jobs: options.jobs.len() as u32,
         arguments_length: packed.len() as u32,
+        padding: 0,
         arguments,
     }))
 }

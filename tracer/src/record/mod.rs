@@ -163,7 +163,7 @@ fn target(options: &RecordOptions) -> Target {
     let machine = &options.machine;
     Target::Mini {
         jobs: machine.jobs.clone(),
-        scheduler: "rr".to_owned(),
+        scheduler: machine.scheduler.name().to_owned(),
         quantum_ns: machine.quantum.as_nanos() as i64,
         tick_ns: machine.tick.as_nanos() as i64,
         protect: machine.protect,

@@ -65,7 +65,7 @@ fn a_wrong_command_line_is_status_2_and_writes_nothing_to_stdout() {
         &["record", "--quantum", "10", "--", "spin"],
         &["record", "--quantum", "0ms", "--", "spin"],
         &["record", "--kernel", "linux", "--", "ls"],
-        &["record", "--scheduler", "cfs", "--", "spin"],
+        &["record", "--scheduler", "sjf", "--", "spin"],
         &["compare", "a", "b", "--fail-over", "nan"],
         &["timeline", "a", "--from", "5 parsecs"],
         &["completions", "cmd.exe"],

@@ -3,9 +3,8 @@
 
 mod support;
 
-use std::io::Read;
 use std::path::Path;
-use std::process::{Child, Command, Stdio};
+use std::process::{Child, Command, ExitStatus, Stdio};
 use std::time::Duration;
 
 use support::{Scratch, descendants, is_alive, stat, stderr, text, trapline, wait_until};
@@ -31,6 +30,15 @@ fn endless(trace: &Path, tracer: &str) -> Child {
         .stderr(Stdio::piped())
         .spawn()
         .expect("record starts")
+}
+
+/// Waits for the recorder's end. Its status and what it said on stderr.
+fn end_of(recorder: Child) -> (ExitStatus, String) {
+    let output = recorder.wait_with_output().expect("the recorder ends");
+    (
+        output.status,
+        String::from_utf8_lossy(&output.stderr).into_owned(),
+    )
 }
 
 fn send(signal: &str, pid: u32) {
@@ -118,17 +126,10 @@ fn ctrl_c_ends_the_machine_and_finishes_the_trace() {
     for (signal, code) in [("INT", 130), ("TERM", 143), ("HUP", 129)] {
         for tracer in ["ptrace", "none"] {
             let trace = scratch.path(&format!("{signal}-{tracer}.trap"));
-            let mut recorder = endless(&trace, tracer);
+            let recorder = endless(&trace, tracer);
             let machine = wait_for_machine(&recorder, &trace);
             send(signal, recorder.id());
-            let status = recorder.wait().expect("wait");
-            let mut said = String::new();
-            recorder
-                .stderr
-                .take()
-                .expect("piped")
-                .read_to_string(&mut said)
-                .expect("text");
+            let (status, said) = end_of(recorder);
             assert_eq!(status.code(), Some(code), "{said}");
             assert!(said.contains("ended early by SIG"), "{said}");
             wait_until("the machine is gone", || {
@@ -146,18 +147,11 @@ fn a_machine_that_is_killed_from_outside_is_an_error_that_says_so() {
     let scratch = Scratch::new();
     for tracer in ["ptrace", "none"] {
         let trace = scratch.path(&format!("{tracer}.trap"));
-        let mut recorder = endless(&trace, tracer);
+        let recorder = endless(&trace, tracer);
         let machine = wait_for_machine(&recorder, &trace);
         // The kernel's own process was started first.
         send("KILL", machine[0]);
-        let status = recorder.wait().expect("wait");
-        let mut said = String::new();
-        recorder
-            .stderr
-            .take()
-            .expect("piped")
-            .read_to_string(&mut said)
-            .expect("text");
+        let (status, said) = end_of(recorder);
         assert_eq!(status.code(), Some(1), "{said}");
         assert!(said.contains("ended from outside"), "{said}");
         wait_until("the machine is gone", || {
@@ -177,7 +171,7 @@ fn a_guest_that_is_killed_from_outside_ends_alone() {
                 "record", "--job", "greedy", "--job", "spin 400", "--tracer", tracer, "-o",
             ])
             .arg(&trace);
-        let mut recorder = command
+        let recorder = command
             .stdout(Stdio::null())
             .stderr(Stdio::piped())
             .spawn()
@@ -186,14 +180,7 @@ fn a_guest_that_is_killed_from_outside_ends_alone() {
             trace.join("events.log").exists() && named(&recorder, "greedy") != 0
         });
         send("KILL", named(&recorder, "greedy"));
-        let status = recorder.wait().expect("wait");
-        let mut said = String::new();
-        recorder
-            .stderr
-            .take()
-            .expect("piped")
-            .read_to_string(&mut said)
-            .expect("text");
+        let (status, said) = end_of(recorder);
         assert_eq!(status.code(), Some(128 + 9), "{said}");
         let stat = stat(&trace);
         assert_eq!(

@@ -89,6 +89,22 @@ fn a_trace_in_a_folder_that_may_not_be_written_can_still_be_read() {
 }
 
 #[test]
+fn output_that_overflows_the_log_in_one_call_arrives_whole() {
+    let scratch = Scratch::new();
+    for tracer in ["ptrace", "none"] {
+        let options = ["--tracer", tracer, "--limit", "10s", "--", "flood", "256"];
+        let (_, output) = scratch.try_record(&format!("{tracer}.trap"), &options);
+        assert_eq!(output.status.code(), Some(0), "{}", stderr(&output));
+        let said = stdout(&output);
+        let lines = said
+            .lines()
+            .filter(|line| line.len() == 63 && line.bytes().all(|byte| byte == b'.'));
+        assert_eq!(lines.count(), 256 * 1024 / 64, "{tracer}");
+        assert!(said.ends_with("flood wrote 262144 bytes\n"), "{tracer}");
+    }
+}
+
+#[test]
 fn the_demo_records_five_guests_and_writes_a_page_that_needs_nothing_else() {
     let scratch = Scratch::new();
     let folder = scratch.path("demo");

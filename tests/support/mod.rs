@@ -99,7 +99,7 @@ pub(crate) fn row<'a>(rows: &'a Value, key: &str, wanted: &str) -> &'a Value {
 }
 
 /// Every built-in guest with arguments that make it short, and what ends it early if it does not end by itself.
-pub(crate) const GUESTS: [(&str, Option<&str>); 11] = [
+pub(crate) const GUESTS: [(&str, Option<&str>); 13] = [
     ("hello world", None),
     ("spin 30", None),
     ("storm 500", None),
@@ -107,6 +107,8 @@ pub(crate) const GUESTS: [(&str, Option<&str>); 11] = [
     ("sleeper 5 2", None),
     ("greedy", Some("100ms")),
     ("heap 64", None),
+    ("flood 16", None),
+    ("forge entry", None),
     ("fault null", None),
     ("unknown", None),
     ("calibrate 100", None),

@@ -109,11 +109,12 @@ impl Stopped {
             .map(|registers| registers.rip))
     }
 
-    /// Lets the task go on, with the signal that stopped it if there was one. A task that has vanished is fine: the
+    /// Lets the task go on, with the signal that stopped it if there was one (but a SIGSTOP, by which the machine's kernel
+    /// asks to be looked at). A task that has vanished is fine: the
     /// next wait tells its end.
     pub(crate) fn resume(self) -> Result<(), TracerError> {
-        unless_gone(ptrace::cont(self.pid, self.signal))
-            .during("resume a process of the machine")?;
+        let signal = self.signal.filter(|signal| *signal != Signal::SIGSTOP);
+        unless_gone(ptrace::cont(self.pid, signal)).during("resume a process of the machine")?;
         Ok(())
     }
 }

@@ -42,13 +42,8 @@ pub enum FormatError {
         /// What a trace has and this lacks.
         reason: &'static str,
     },
-    /// The trace has a format that this version does not know.
-    #[error(
-        "{}: format version {version} is unknown to this version of trapline, which reads version {}; \
-         use the version that recorded it",
-        .path.display(),
-        FORMAT_VERSION
-    )]
+    /// The trace has a format that this version does not read.
+    #[error("{}: {}", .path.display(), version_fault(*.version))]
     UnknownVersion {
         /// The file that says so.
         path: PathBuf,
@@ -121,6 +116,21 @@ impl FormatError {
             path: path.to_owned(),
             source,
         }
+    }
+}
+
+/// Why a format version is not read, and what to do.
+fn version_fault(version: u32) -> String {
+    if version < FORMAT_VERSION {
+        format!(
+            "format version {version} is older than this version of trapline, which reads version {FORMAT_VERSION}; \
+             record it again, or read it with the version that recorded it"
+        )
+    } else {
+        format!(
+            "format version {version} is newer than this version of trapline, which reads version {FORMAT_VERSION}; \
+             read it with the version that recorded it"
+        )
     }
 }
 

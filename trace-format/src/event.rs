@@ -1,19 +1,26 @@
 //! The events of a trace: what happened, when, to which thread. DESIGN words; see FORMAT.md for the bytes.
 //!
-//! Key types: [`Event`] and [`EventKind`]. Neighbours: `record.rs` turns an event into bytes and back, `log.rs` keeps
-//! them in a file. An event is what happened, never a live ptrace stop: the recorder converts.
+//! Key types: [`Event`] and [`EventKind`]; [`Cause`] and its like in `event/causes.rs`, memory maps in
+//! `event/memory.rs`. Neighbours: `record.rs` turns an event into bytes and back, `log.rs` keeps them in a file. An
+//! event is what happened, never a live ptrace stop: the recorder converts.
+
+mod causes;
+mod memory;
 
 use serde::{Deserialize, Serialize};
+
+pub use causes::{Cause, SwitchReason, Waits};
+pub use memory::{Backing, MapChange, Range, Rights, SpaceId};
 
 /// Nanoseconds on the monotonic clock since the start of the trace (the kernel handing the CPU to the first thread).
 pub type Nanos = i64;
 
-/// A thread of the traced machine. 0 is the idle thread of the mini-kernel.
+/// A thread of the traced machine; no other thread of the run has its number. 0 is the idle thread of the mini-kernel.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct ThreadId(pub u32);
 
-/// A process of the traced machine. 0 is the mini-kernel itself.
+/// A process of the traced machine; its first thread has the same number. 0 is the mini-kernel itself.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct ProcessId(pub u32);
@@ -28,9 +35,9 @@ impl ThreadId {
 pub struct Event {
     /// When it happened.
     pub time: Nanos,
-    /// The process of `thread`.
+    /// The process of `thread`. 0 for [`EventKind::Held`]: a tracer knows only the address space.
     pub process: ProcessId,
-    /// The thread that it happened to.
+    /// The thread that it happened to. 0 for [`EventKind::Held`].
     pub thread: ThreadId,
     /// What happened.
     pub kind: EventKind,
@@ -39,21 +46,32 @@ pub struct Event {
 /// What happened.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum EventKind {
-    /// The thread came to be and is ready to run (its arrival). The first thread of a process stands for the process.
+    /// The thread came to be and is ready to run (its arrival).
     Created {
         /// The process that asked for it; 0 for the machine's first jobs.
         parent: ProcessId,
         /// What people call it: the program's file name, as `ps` would show it.
         name: String,
+        /// Whether a process came to be with it.
+        role: Role,
+        /// The address space that it runs in.
+        space: SpaceId,
     },
-    /// The process now runs another program.
+    /// The process runs another program from now on.
     Executed {
         /// The program's file name.
         name: String,
+        /// The address space that it runs in from now on.
+        space: SpaceId,
     },
     /// The thread is no more.
     Exited {
         /// How it ended.
+        status: ExitStatus,
+    },
+    /// The process is no more: its last thread ended.
+    ProcessExited {
+        /// How it ended, as its parent is told.
         status: ExitStatus,
     },
     /// User to kernel mode: the first instruction of the kernel after a trap. Opens a visit.
@@ -70,6 +88,8 @@ pub enum EventKind {
         to: ThreadId,
         /// Why.
         reason: SwitchReason,
+        /// What `thread` waits for, if it blocks.
+        waits: Option<Waits>,
     },
     /// `thread` has the CPU; the kernel goes on with it on its own kernel stack.
     SwitchEnd,
@@ -85,10 +105,33 @@ pub enum EventKind {
         /// What it wrote, not decoded.
         bytes: Vec<u8>,
     },
+    /// A program got console input.
+    Input {
+        /// What it got, not decoded. Nothing: the end of the input.
+        bytes: Vec<u8>,
+    },
+    /// A signal to the thread or its process was acted upon.
+    Signal {
+        /// Its Linux number.
+        signal: u8,
+        /// The process that sent it; 0 for the kernel.
+        sender: ProcessId,
+        /// What came of it.
+        action: SignalAction,
+    },
+    /// A memory map changed.
+    MapChanged {
+        /// Whose: every process and thread that lives in this address space sees the change.
+        space: SpaceId,
+        /// What happened.
+        change: MapChange,
+    },
     /// The tracer held the machine from `time` until `until`; nothing of the machine ran then.
     Held {
         /// When the machine went on.
         until: Nanos,
+        /// The address space that stopped, as far as the tracer knows it; else 0.
+        space: SpaceId,
         /// What the tracer saw from outside; the second witness of `Trap` and `Return`.
         seen: Seen,
     },
@@ -109,106 +152,46 @@ pub struct Trap {
     pub arguments: [u64; 6],
 }
 
-/// Why a trap happened.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+/// What came to be with a new thread.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 #[repr(u8)]
-pub enum Cause {
-    /// The program asked for a service.
-    Syscall = 1,
-    /// The timer interrupt.
-    Timer = 2,
-    /// An address without a page behind it.
-    PageFault = 3,
-    /// An access that the page does not allow.
-    Protection = 4,
-    /// An instruction that does not exist or is not allowed in user mode.
-    Illegal = 5,
-    /// A division that has no result, or another arithmetic fault.
-    Divide = 6,
-    /// A breakpoint or single-step trap.
-    Breakpoint = 7,
-    /// A signal of the host (target linux).
-    Signal = 8,
+pub enum Role {
+    /// A process, whose first thread it is and whose id is the same.
+    Process = 1,
+    /// No more than one more thread of the process that it belongs to.
+    Thread = 2,
 }
 
-impl Cause {
-    /// Every cause, in the order in which tables and legends list them.
-    pub const ALL: [Self; 8] = [
-        Self::Syscall,
-        Self::Timer,
-        Self::PageFault,
-        Self::Protection,
-        Self::Illegal,
-        Self::Divide,
-        Self::Breakpoint,
-        Self::Signal,
-    ];
+/// What came of a signal.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum SignalAction {
+    /// A handler of the program's was started.
+    Handler {
+        /// Its address.
+        address: u64,
+    },
+    /// It ended the process.
+    Kill,
+    /// It stopped the process.
+    Stop,
+    /// It let a stopped process go on.
+    Continue,
+    /// It was ignored.
+    Ignore,
+}
 
-    /// The word of this cause in columns and reports.
+impl SignalAction {
+    /// The word of this action in columns and reports.
     #[must_use]
     pub fn word(self) -> &'static str {
         match self {
-            Self::Syscall => "syscall",
-            Self::Timer => "timer",
-            Self::PageFault => "page_fault",
-            Self::Protection => "protection",
-            Self::Illegal => "illegal",
-            Self::Divide => "divide",
-            Self::Breakpoint => "breakpoint",
-            Self::Signal => "signal",
+            Self::Handler { .. } => "handler",
+            Self::Kill => "kill",
+            Self::Stop => "stop",
+            Self::Continue => "continue",
+            Self::Ignore => "ignore",
         }
-    }
-}
-
-/// Why a context switch happened.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-#[repr(u8)]
-pub enum SwitchReason {
-    /// The thread gave the CPU away (`sched_yield`).
-    Yield = 1,
-    /// The thread waits for time, another thread or a device.
-    Block = 2,
-    /// The thread ended.
-    Exit = 3,
-    /// The thread's quantum expired.
-    Quantum = 4,
-    /// A thread of higher priority became ready.
-    Preempt = 5,
-    /// The idle thread found a thread that is ready.
-    Idle = 6,
-}
-
-impl SwitchReason {
-    /// Every reason, in the order in which tables and legends list them.
-    pub const ALL: [Self; 6] = [
-        Self::Yield,
-        Self::Block,
-        Self::Exit,
-        Self::Quantum,
-        Self::Preempt,
-        Self::Idle,
-    ];
-
-    /// The word of this reason in columns and reports.
-    #[must_use]
-    pub fn word(self) -> &'static str {
-        match self {
-            Self::Yield => "yield",
-            Self::Block => "block",
-            Self::Exit => "exit",
-            Self::Quantum => "quantum",
-            Self::Preempt => "preempt",
-            Self::Idle => "idle",
-        }
-    }
-
-    /// Whether the thread that lost the CPU asked for it (yield, block, exit) or not (quantum, preempt).
-    /// Leaving the idle thread counts as voluntary: nothing was taken away.
-    #[must_use]
-    pub fn is_voluntary(self) -> bool {
-        !matches!(self, Self::Quantum | Self::Preempt)
     }
 }
 
@@ -218,13 +201,13 @@ impl SwitchReason {
 pub enum ExitStatus {
     /// It ended itself with this code (0 to 255).
     Code(u8),
-    /// The kernel ended it by this signal for this cause, at this address.
+    /// The kernel ended it by this signal.
     Killed {
-        /// The Linux signal number a parent would see.
+        /// The Linux signal number that a parent sees.
         signal: u8,
-        /// What it did.
-        cause: Cause,
-        /// The faulting address, or the instruction for causes without one.
+        /// What it did to deserve it. None: somebody sent the signal.
+        cause: Option<Cause>,
+        /// The faulting address, or the instruction for causes without one; 0 without a cause.
         address: u64,
     },
 }

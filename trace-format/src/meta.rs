@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 use crate::event::Nanos;
 
 /// The version of the trace folder's layout that this crate writes. Readers refuse what they do not know.
-pub const FORMAT_VERSION: u32 = 1;
+pub const FORMAT_VERSION: u32 = 2;
 
 /// Everything about a trace that is not an event.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]

@@ -1,19 +1,20 @@
 //! An event as bytes: a fixed-size little-endian header and, for some kinds, a payload. Layout: FORMAT.md.
 //!
-//! Key functions: [`encode`] and [`decode`]. Neighbours: `event.rs` has the events, `log.rs` packs records into blocks.
+//! Key functions: [`encode`] and [`decode`]. Neighbours: `record/fields.rs` knows which kind uses which field, `event.rs`
+//! has the events, `log.rs` packs records into blocks.
 //! Decoding is total (any bytes give an event or an error, never a panic) and strict (one event has exactly one
 //! encoding, so that nothing can hide in unused fields).
+
+mod fields;
 
 use zerocopy::little_endian::{I32, I64, U32, U64};
 use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout, Unaligned};
 
-use crate::event::{
-    Cause, Event, EventKind, ExitStatus, ProcessId, Seen, SwitchReason, ThreadId, Trap,
-};
+use crate::event::{Event, EventKind, ProcessId, ThreadId};
 
 /// Size of a record's header.
 pub const HEADER_BYTES: usize = size_of::<Header>();
-/// Longest payload: a name, or one console write.
+/// Longest payload: a name, or what one console write or read moved.
 pub const MAX_PAYLOAD: usize = 64 * 1024;
 
 /// Why bytes are not a record, or an event cannot become one.
@@ -39,6 +40,24 @@ pub enum RecordError {
     /// No thread ends like this.
     #[error("unknown form of exit status {0}")]
     Status(u8),
+    /// Nothing is created in this role.
+    #[error("unknown role {0}")]
+    Role(u8),
+    /// Nobody waits for this.
+    #[error("unknown wait {0}")]
+    Waits(u8),
+    /// No signal ends like this.
+    #[error("unknown action of a signal {0}")]
+    Action(u8),
+    /// No memory map changes like this.
+    #[error("unknown change of a memory map {0}")]
+    MapChange(u8),
+    /// Nothing like this is behind a mapping.
+    #[error("unknown backing {0}")]
+    Backing(u8),
+    /// Memory has no such rights.
+    #[error("unknown rights {0:#x}")]
+    Rights(i32),
     /// The tracer sees nothing of this form.
     #[error("unknown form of stop {0}")]
     Seen(u8),
@@ -61,17 +80,20 @@ struct Header {
     process: U32,
     thread: U32,
     kind: u8,
-    /// A [`Cause`].
+    /// A [`crate::event::Cause`], or 0 for none.
     cause: u8,
-    /// Switch reason, form of exit status or form of stop.
+    /// Which of the kind's forms: role, switch reason, exit status, action, change or stop.
     form: u8,
-    /// Exit code or signal.
+    /// Exit code, signal, wait or backing.
     code: u8,
-    /// System call or signal number.
+    /// System call, signal number or rights.
     number: I32,
-    /// The parent process, or the thread that gets the CPU.
+    /// Another process, thread or address space.
     other: U32,
     payload_bytes: U32,
+    /// An address space.
+    space: U32,
+    reserved: U32,
     /// Result, expiry or end.
     value: I64,
     instruction: U64,
@@ -92,28 +114,22 @@ mod kind {
     pub(super) const QUANTUM_START: u8 = 9;
     pub(super) const CONSOLE: u8 = 10;
     pub(super) const HELD: u8 = 11;
+    pub(super) const PROCESS_EXITED: u8 = 12;
+    pub(super) const INPUT: u8 = 13;
+    pub(super) const SIGNAL: u8 = 14;
+    pub(super) const MAP_CHANGED: u8 = 15;
 }
-
-const STATUS_CODE: u8 = 1;
-const STATUS_KILLED: u8 = 2;
-const SEEN_TRAP: u8 = 1;
-const SEEN_RETURN: u8 = 2;
-const SEEN_OTHER: u8 = 3;
 
 /// Appends the record of `event` to `bytes`.
 ///
 /// # Errors
 /// [`RecordError::Payload`] when a name or console write is too long; nothing is appended then.
 pub fn encode(event: &Event, bytes: &mut Vec<u8>) -> Result<(), RecordError> {
-    let payload: &[u8] = match &event.kind {
-        EventKind::Created { name, .. } | EventKind::Executed { name } => name.as_bytes(),
-        EventKind::Console { bytes } => bytes,
-        _ => &[],
-    };
+    let payload = payload(&event.kind);
     if payload.len() > MAX_PAYLOAD {
         return Err(RecordError::Payload(payload.len()));
     }
-    bytes.extend_from_slice(header(event, payload.len() as u32).as_bytes());
+    bytes.extend_from_slice(fields::header(event, payload.len() as u32).as_bytes());
     bytes.extend_from_slice(payload);
     Ok(())
 }
@@ -140,212 +156,21 @@ pub fn decode(bytes: &[u8]) -> Result<(Event, usize), RecordError> {
         time: header.time.get(),
         process: ProcessId(header.process.get()),
         thread: ThreadId(header.thread.get()),
-        kind: event_kind(header, payload)?,
+        kind: fields::event_kind(header, payload)?,
     };
     // Encoding anew is the shortest proof that no unused field holds anything.
-    let carries_payload = matches!(
-        event.kind,
-        EventKind::Created { .. } | EventKind::Executed { .. } | EventKind::Console { .. }
-    );
-    let canonical = self::header(&event, if carries_payload { length as u32 } else { 0 });
+    let canonical = fields::header(&event, self::payload(&event.kind).len() as u32);
     if canonical.as_bytes() != header.as_bytes() {
         return Err(RecordError::Unused(header.kind));
     }
     Ok((event, need))
 }
 
-fn header(event: &Event, payload_bytes: u32) -> Header {
-    let common = Header {
-        time: event.time.into(),
-        process: event.process.0.into(),
-        thread: event.thread.0.into(),
-        payload_bytes: payload_bytes.into(),
-        ..Header::default()
-    };
-    match event.kind {
-        EventKind::Created { parent, .. } => Header {
-            kind: kind::CREATED,
-            other: parent.0.into(),
-            ..common
-        },
-        EventKind::Executed { .. } => Header {
-            kind: kind::EXECUTED,
-            ..common
-        },
-        EventKind::Exited {
-            status: ExitStatus::Code(code),
-        } => Header {
-            kind: kind::EXITED,
-            form: STATUS_CODE,
-            code,
-            ..common
-        },
-        EventKind::Exited {
-            status:
-                ExitStatus::Killed {
-                    signal,
-                    cause,
-                    address,
-                },
-        } => Header {
-            kind: kind::EXITED,
-            form: STATUS_KILLED,
-            code: signal,
-            cause: cause as u8,
-            address: address.into(),
-            ..common
-        },
-        EventKind::Trap(trap) => Header {
-            kind: kind::TRAP,
-            cause: trap.cause as u8,
-            number: trap.number.into(),
-            instruction: trap.instruction.into(),
-            address: trap.address.into(),
-            arguments: trap.arguments.map(U64::new),
-            ..common
-        },
-        EventKind::Return { result } => Header {
-            kind: kind::RETURN,
-            value: result.into(),
-            ..common
-        },
-        EventKind::SwitchBegin { to, reason } => Header {
-            kind: kind::SWITCH_BEGIN,
-            form: reason as u8,
-            other: to.0.into(),
-            ..common
-        },
-        EventKind::SwitchEnd => Header {
-            kind: kind::SWITCH_END,
-            ..common
-        },
-        EventKind::Woken => Header {
-            kind: kind::WOKEN,
-            ..common
-        },
-        EventKind::QuantumStart { expiry } => Header {
-            kind: kind::QUANTUM_START,
-            value: expiry.into(),
-            ..common
-        },
-        EventKind::Console { .. } => Header {
-            kind: kind::CONSOLE,
-            ..common
-        },
-        EventKind::Held { until, seen } => {
-            let held = Header {
-                kind: kind::HELD,
-                value: until.into(),
-                ..common
-            };
-            match seen {
-                Seen::Trap {
-                    cause,
-                    number,
-                    instruction,
-                } => Header {
-                    form: SEEN_TRAP,
-                    cause: cause as u8,
-                    number: number.into(),
-                    instruction: instruction.into(),
-                    ..held
-                },
-                Seen::Return => Header {
-                    form: SEEN_RETURN,
-                    ..held
-                },
-                Seen::Other => Header {
-                    form: SEEN_OTHER,
-                    ..held
-                },
-            }
-        }
+/// What follows the header of an event of this kind.
+fn payload(kind: &EventKind) -> &[u8] {
+    match kind {
+        EventKind::Created { name, .. } | EventKind::Executed { name, .. } => name.as_bytes(),
+        EventKind::Console { bytes } | EventKind::Input { bytes } => bytes,
+        _ => &[],
     }
-}
-
-fn event_kind(header: &Header, payload: &[u8]) -> Result<EventKind, RecordError> {
-    Ok(match header.kind {
-        kind::CREATED => EventKind::Created {
-            parent: ProcessId(header.other.get()),
-            name: name(payload)?,
-        },
-        kind::EXECUTED => EventKind::Executed {
-            name: name(payload)?,
-        },
-        kind::EXITED => EventKind::Exited {
-            status: exit_status(header)?,
-        },
-        kind::TRAP => EventKind::Trap(Trap {
-            cause: cause(header.cause)?,
-            number: header.number.get(),
-            instruction: header.instruction.get(),
-            address: header.address.get(),
-            arguments: header.arguments.map(U64::get),
-        }),
-        kind::RETURN => EventKind::Return {
-            result: header.value.get(),
-        },
-        kind::SWITCH_BEGIN => EventKind::SwitchBegin {
-            to: ThreadId(header.other.get()),
-            reason: switch_reason(header.form)?,
-        },
-        kind::SWITCH_END => EventKind::SwitchEnd,
-        kind::WOKEN => EventKind::Woken,
-        kind::QUANTUM_START => EventKind::QuantumStart {
-            expiry: header.value.get(),
-        },
-        kind::CONSOLE => EventKind::Console {
-            bytes: payload.to_vec(),
-        },
-        kind::HELD => EventKind::Held {
-            until: header.value.get(),
-            seen: seen(header)?,
-        },
-        other => return Err(RecordError::Kind(other)),
-    })
-}
-
-fn name(payload: &[u8]) -> Result<String, RecordError> {
-    std::str::from_utf8(payload)
-        .map(str::to_owned)
-        .map_err(|_| RecordError::Name)
-}
-
-fn exit_status(header: &Header) -> Result<ExitStatus, RecordError> {
-    match header.form {
-        STATUS_CODE => Ok(ExitStatus::Code(header.code)),
-        STATUS_KILLED => Ok(ExitStatus::Killed {
-            signal: header.code,
-            cause: cause(header.cause)?,
-            address: header.address.get(),
-        }),
-        other => Err(RecordError::Status(other)),
-    }
-}
-
-fn seen(header: &Header) -> Result<Seen, RecordError> {
-    match header.form {
-        SEEN_TRAP => Ok(Seen::Trap {
-            cause: cause(header.cause)?,
-            number: header.number.get(),
-            instruction: header.instruction.get(),
-        }),
-        SEEN_RETURN => Ok(Seen::Return),
-        SEEN_OTHER => Ok(Seen::Other),
-        other => Err(RecordError::Seen(other)),
-    }
-}
-
-fn cause(number: u8) -> Result<Cause, RecordError> {
-    Cause::ALL
-        .into_iter()
-        .find(|cause| *cause as u8 == number)
-        .ok_or(RecordError::Cause(number))
-}
-
-fn switch_reason(number: u8) -> Result<SwitchReason, RecordError> {
-    let known = SwitchReason::ALL
-        .into_iter()
-        .find(|reason| *reason as u8 == number);
-    known.ok_or(RecordError::Reason(number))
 }

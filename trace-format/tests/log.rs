@@ -173,15 +173,24 @@ fn foreign_files_are_called_foreign() {
 }
 
 #[test]
-fn a_newer_version_is_named() {
+fn other_versions_are_named_with_the_way_out() {
     let (folder, path, _) = small_log();
     let bytes = std::fs::read(&path).unwrap();
-    let newer = changed(&folder, &bytes, |bytes| bytes[8] = 2);
-    let error = LogReader::open(&newer).unwrap_err();
-    assert!(
-        matches!(error, FormatError::UnknownVersion { version: 2, .. }),
-        "{error}"
-    );
+    for (version, word) in [(1, "older"), (3, "newer")] {
+        let other = changed(&folder, &bytes, |bytes| bytes[8] = version);
+        let error = LogReader::open(&other).unwrap_err();
+        let named = u32::from(version);
+        assert!(
+            matches!(error, FormatError::UnknownVersion { version, .. } if version == named),
+            "{error}"
+        );
+        let message = error.to_string();
+        assert!(
+            message.contains(&format!("format version {version} is {word} than")),
+            "{message}"
+        );
+        assert!(message.contains("read it with the version that recorded it"));
+    }
 }
 
 /// Gives the first block the header that `change` makes, with a valid checksum: what a forger would do.
@@ -212,7 +221,7 @@ fn hostile_lengths_are_refused_before_memory_is_asked_for() {
     assert!(matches!(hostile(44, u32::MAX), LogDamage::Header { .. }));
     assert!(matches!(hostile(40, u32::MAX), LogDamage::Header { .. }));
     assert!(matches!(
-        hostile(40, 131_176),
+        hostile(40, 131_184),
         LogDamage::Compression { .. }
     ));
     assert!(matches!(hostile(48, u32::MAX), LogDamage::Header { .. }));
@@ -240,13 +249,13 @@ fn bad_records_under_a_valid_checksum_are_named() {
     let (folder, path, _) = small_log();
     let mut bytes = std::fs::read(&path).unwrap();
     // One record whose kind does not exist, stored as an LZ4 literal.
-    let raw = [0_u8; 104];
+    let raw = [0_u8; 112];
     let stored = lz4_flex::block::compress(&raw);
     bytes.truncate(56);
     bytes.extend_from_slice(&stored);
     let path = changed(&folder, &bytes, |bytes| {
         forged(bytes, |bytes| {
-            bytes[40..44].copy_from_slice(&104_u32.to_le_bytes());
+            bytes[40..44].copy_from_slice(&112_u32.to_le_bytes());
             bytes[44..48].copy_from_slice(&(stored.len() as u32).to_le_bytes());
             bytes[48..52].copy_from_slice(&1_u32.to_le_bytes());
         });

@@ -29,26 +29,85 @@ fn seen() -> impl Strategy<Value = Seen> {
     ]
 }
 
-fn kind() -> impl Strategy<Value = EventKind> {
-    let reason = prop::sample::select(SwitchReason::ALL.to_vec());
+fn status() -> impl Strategy<Value = ExitStatus> {
+    let killed = (any::<u8>(), prop::option::of(cause()), any::<u64>());
     prop_oneof![
-        (any::<u32>(), any::<String>()).prop_map(|(parent, name)| EventKind::Created {
-            parent: ProcessId(parent),
-            name
+        any::<u8>().prop_map(ExitStatus::Code),
+        killed.prop_map(|(signal, cause, address)| ExitStatus::Killed {
+            signal,
+            cause,
+            address
         }),
-        any::<String>().prop_map(|name| EventKind::Executed { name }),
-        any::<u8>().prop_map(|code| EventKind::Exited {
-            status: ExitStatus::Code(code)
-        }),
-        (any::<u8>(), cause(), any::<u64>()).prop_map(|(signal, cause, address)| {
-            EventKind::Exited {
-                status: ExitStatus::Killed {
-                    signal,
-                    cause,
-                    address,
-                },
+    ]
+}
+
+fn space() -> impl Strategy<Value = SpaceId> {
+    any::<u32>().prop_map(SpaceId)
+}
+
+fn rights() -> impl Strategy<Value = Rights> {
+    (0..8_u8).prop_map(|bits| Rights::from_bits(bits).unwrap())
+}
+
+fn range() -> impl Strategy<Value = Range> {
+    any::<(u64, u64)>().prop_map(|(start, end)| Range { start, end })
+}
+
+fn change() -> impl Strategy<Value = MapChange> {
+    let backing = prop::sample::select(Backing::ALL.to_vec());
+    let file = any::<(u64, u64)>();
+    prop_oneof![
+        (range(), rights(), backing, file).prop_map(|(range, rights, backing, (inode, offset))| {
+            MapChange::Map {
+                range,
+                rights,
+                backing,
+                inode,
+                offset,
             }
         }),
+        range().prop_map(|range| MapChange::Unmap { range }),
+        (range(), rights()).prop_map(|(range, rights)| MapChange::Protect { range, rights }),
+        Just(MapChange::Clear),
+        space().prop_map(|from| MapChange::Copy { from }),
+    ]
+}
+
+fn action() -> impl Strategy<Value = SignalAction> {
+    prop_oneof![
+        any::<u64>().prop_map(|address| SignalAction::Handler { address }),
+        prop::sample::select(vec![
+            SignalAction::Kill,
+            SignalAction::Stop,
+            SignalAction::Continue,
+            SignalAction::Ignore
+        ]),
+    ]
+}
+
+fn life() -> impl Strategy<Value = EventKind> {
+    let role = prop::sample::select(vec![Role::Process, Role::Thread]);
+    prop_oneof![
+        (any::<u32>(), any::<String>(), role, space()).prop_map(|(parent, name, role, space)| {
+            EventKind::Created {
+                parent: ProcessId(parent),
+                name,
+                role,
+                space,
+            }
+        }),
+        (any::<String>(), space()).prop_map(|(name, space)| EventKind::Executed { name, space }),
+        status().prop_map(|status| EventKind::Exited { status }),
+        status().prop_map(|status| EventKind::ProcessExited { status }),
+    ]
+}
+
+fn kind() -> impl Strategy<Value = EventKind> {
+    let reason = prop::sample::select(SwitchReason::ALL.to_vec());
+    let waits = prop::option::of(prop::sample::select(Waits::ALL.to_vec()));
+    let bytes = || prop::collection::vec(any::<u8>(), 0..300);
+    prop_oneof![
+        life(),
         (
             cause(),
             any::<i32>(),
@@ -66,15 +125,29 @@ fn kind() -> impl Strategy<Value = EventKind> {
                 })
             }),
         any::<i64>().prop_map(|result| EventKind::Return { result }),
-        (any::<u32>(), reason).prop_map(|(to, reason)| EventKind::SwitchBegin {
+        (any::<u32>(), reason, waits).prop_map(|(to, reason, waits)| EventKind::SwitchBegin {
             to: ThreadId(to),
-            reason
+            reason,
+            waits
         }),
         Just(EventKind::SwitchEnd),
         Just(EventKind::Woken),
         any::<i64>().prop_map(|expiry| EventKind::QuantumStart { expiry }),
-        prop::collection::vec(any::<u8>(), 0..300).prop_map(|bytes| EventKind::Console { bytes }),
-        (any::<i64>(), seen()).prop_map(|(until, seen)| EventKind::Held { until, seen }),
+        bytes().prop_map(|bytes| EventKind::Console { bytes }),
+        bytes().prop_map(|bytes| EventKind::Input { bytes }),
+        (any::<u8>(), any::<u32>(), action()).prop_map(|(signal, sender, action)| {
+            EventKind::Signal {
+                signal,
+                sender: ProcessId(sender),
+                action,
+            }
+        }),
+        (space(), change()).prop_map(|(space, change)| EventKind::MapChanged { space, change }),
+        (any::<i64>(), space(), seen()).prop_map(|(until, space, seen)| EventKind::Held {
+            until,
+            space,
+            seen
+        }),
     ]
 }
 
@@ -118,7 +191,7 @@ proptest! {
 
 #[test]
 fn records_keep_their_size() {
-    assert_eq!(HEADER_BYTES, 104);
+    assert_eq!(HEADER_BYTES, 112);
 }
 
 #[test]
@@ -136,16 +209,26 @@ fn a_record_cut_anywhere_is_short() {
 
 #[test]
 fn unknown_numbers_are_named() {
-    let header = |kind: u8, cause: u8, form: u8| {
+    let with_code = |kind: u8, cause: u8, form: u8, code: u8| {
         let mut bytes = [0; HEADER_BYTES];
-        (bytes[16], bytes[17], bytes[18]) = (kind, cause, form);
+        (bytes[16], bytes[17], bytes[18], bytes[19]) = (kind, cause, form, code);
         decode(&bytes).unwrap_err()
     };
+    let header = |kind, cause, form| with_code(kind, cause, form, 0);
     assert_eq!(header(0, 0, 0), RecordError::Kind(0));
-    assert_eq!(header(12, 0, 0), RecordError::Kind(12));
+    assert_eq!(header(16, 0, 0), RecordError::Kind(16));
     assert_eq!(header(4, 9, 0), RecordError::Cause(9));
     assert_eq!(header(6, 0, 7), RecordError::Reason(7));
+    assert_eq!(with_code(6, 0, 2, 11), RecordError::Waits(11));
+    assert_eq!(header(1, 0, 3), RecordError::Role(3));
     assert_eq!(header(3, 0, 3), RecordError::Status(3));
+    assert_eq!(header(12, 9, 2), RecordError::Cause(9));
+    assert_eq!(header(14, 0, 6), RecordError::Action(6));
+    assert_eq!(header(15, 0, 6), RecordError::MapChange(6));
+    assert_eq!(with_code(15, 0, 1, 5), RecordError::Backing(5));
+    let mut rights = [0; HEADER_BYTES];
+    (rights[16], rights[18], rights[20]) = (15, 3, 8);
+    assert_eq!(decode(&rights), Err(RecordError::Rights(8)));
     assert_eq!(header(11, 0, 4), RecordError::Seen(4));
     assert_eq!(header(8, 1, 0), RecordError::Unused(8));
 }
@@ -154,6 +237,7 @@ fn unknown_numbers_are_named() {
 fn names_must_be_utf8_and_payloads_bounded() {
     let name = EventKind::Executed {
         name: "ab".to_owned(),
+        space: SpaceId(1),
     };
     let event = Event {
         kind: name,

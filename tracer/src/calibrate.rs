@@ -161,6 +161,7 @@ fn pair_up(events: &[Event], reading: impl Fn(u64) -> Nanos) -> Vec<Call> {
             EventKind::Held {
                 until,
                 seen: Seen::Trap { .. },
+                ..
             } => held_on_the_way_in = until - event.time,
             EventKind::Held { until, .. } => {
                 if let Some(call) = &mut current {

@@ -2,26 +2,32 @@
 //! event, in order: a trap is seen first and logged then, a return-from-trap is logged first and seen then.
 //!
 //! Key type: [`Comparison`], which takes the events of a trace one by one. It is pure, so that tests can lie to it.
+//!
+//! From outside an address space is seen, from inside a thread logs; the log says which space the thread's process lives in.
 
-use trapline_trace_format::event::{Event, EventKind, ProcessId, Seen, Trap};
+use std::collections::HashMap;
+
+use trapline_trace_format::event::{Event, EventKind, ProcessId, Seen, SpaceId, Trap};
 use trapline_trace_format::meta::Witnesses;
 
 /// A comparison under way.
 #[derive(Debug, Default)]
 pub struct Comparison {
     position: u64,
+    /// Where each process lives, as the log says.
+    spaces: HashMap<ProcessId, SpaceId>,
     traps: u64,
     returns: u64,
     /// Seen and not yet logged.
     seen_trap: Option<Sighting>,
     /// Logged and not yet seen.
-    logged_return: Option<ProcessId>,
+    logged_return: Option<SpaceId>,
     difference: Option<String>,
 }
 
 #[derive(Clone, Copy, Debug)]
 struct Sighting {
-    process: ProcessId,
+    space: SpaceId,
     seen: Seen,
 }
 
@@ -33,32 +39,42 @@ impl Comparison {
             return;
         }
         let difference = match &event.kind {
+            EventKind::Created { space, .. } | EventKind::Executed { space, .. } => {
+                self.spaces.insert(event.process, *space);
+                None
+            }
             EventKind::Held {
                 seen: seen @ Seen::Trap { .. },
+                space,
                 ..
             } => {
                 let sighting = Sighting {
-                    process: event.process,
+                    space: *space,
                     seen: *seen,
                 };
                 self.seen_trap
                     .replace(sighting)
                     .map(|earlier| format!("the tracer saw {earlier}, the kernel logged no trap"))
             }
-            EventKind::Trap(trap) => self.logged_trap(event.process, trap),
-            EventKind::Return { .. } => self.logged_return.replace(event.process).map(|earlier| {
-                format!(
-                    "the kernel logged a return to process {}, the tracer saw none",
-                    earlier.0
-                )
-            }),
+            EventKind::Trap(trap) => self.logged_trap(self.space_of(event.process), trap),
+            EventKind::Return { .. } => {
+                let space = self.space_of(event.process);
+                self.logged_return.replace(space).map(return_not_seen)
+            }
             EventKind::Held {
-                seen: Seen::Return, ..
-            } => self.seen_return(event.process),
+                seen: Seen::Return,
+                space,
+                ..
+            } => self.seen_return(*space),
             EventKind::Exited { .. } => {
                 // A process that jumped into the entry page faults where no trap can be taken: the host ends it, and the
                 // kernel hears of its end alone.
-                self.seen_trap.take_if(|seen| seen.process == event.process);
+                let space = self.space_of(event.process);
+                self.seen_trap.take_if(|seen| seen.space == space);
+                None
+            }
+            EventKind::ProcessExited { .. } => {
+                self.spaces.remove(&event.process);
                 None
             }
             _ => None,
@@ -73,14 +89,7 @@ impl Comparison {
         let open = self
             .seen_trap
             .map(|seen| format!("the tracer saw {seen}, the kernel logged no trap"))
-            .or_else(|| {
-                self.logged_return.map(|process| {
-                    format!(
-                        "the kernel logged a return to process {}, the tracer saw none",
-                        process.0
-                    )
-                })
-            });
+            .or_else(|| self.logged_return.map(return_not_seen));
         let at_end = open
             .filter(|_| halted)
             .map(|open| format!("at the end: {open}"));
@@ -93,9 +102,15 @@ impl Comparison {
         }
     }
 
-    fn logged_trap(&mut self, process: ProcessId, trap: &Trap) -> Option<String> {
+    /// Where a process lives. The kernel's own space for one that was never created: no trap is seen there, so that
+    /// whatever it logs is a difference.
+    fn space_of(&self, process: ProcessId) -> SpaceId {
+        self.spaces.get(&process).copied().unwrap_or(SpaceId(0))
+    }
+
+    fn logged_trap(&mut self, space: SpaceId, trap: &Trap) -> Option<String> {
         let logged = Sighting {
-            process,
+            space,
             seen: Seen::Trap {
                 cause: trap.cause,
                 number: trap.number,
@@ -107,27 +122,34 @@ impl Comparison {
             None => Some(format!(
                 "the kernel logged {logged}, the tracer saw no trap"
             )),
-            Some(seen) if seen.process != logged.process || seen.seen != logged.seen => {
+            Some(seen) if seen.space != logged.space || seen.seen != logged.seen => {
                 Some(format!("the kernel logged {logged}, the tracer saw {seen}"))
             }
             Some(_) => None,
         }
     }
 
-    fn seen_return(&mut self, process: ProcessId) -> Option<String> {
+    fn seen_return(&mut self, space: SpaceId) -> Option<String> {
         self.returns += 1;
         match self.logged_return.take() {
             None => Some(format!(
-                "the tracer saw a return to process {}, the kernel logged none",
-                process.0
+                "the tracer saw a return to address space {}, the kernel logged none",
+                space.0
             )),
-            Some(logged) if logged != process => Some(format!(
-                "the kernel logged a return to process {}, the tracer saw one to {}",
-                logged.0, process.0
+            Some(logged) if logged != space => Some(format!(
+                "the kernel logged a return to address space {}, the tracer saw one to {}",
+                logged.0, space.0
             )),
             Some(_) => None,
         }
     }
+}
+
+fn return_not_seen(space: SpaceId) -> String {
+    format!(
+        "the kernel logged a return to address space {}, the tracer saw none",
+        space.0
+    )
 }
 
 impl std::fmt::Display for Sighting {
@@ -140,19 +162,19 @@ impl std::fmt::Display for Sighting {
             } => {
                 write!(
                     out,
-                    "{} {number} at {instruction:#x} in process {}",
+                    "{} {number} at {instruction:#x} in address space {}",
                     cause.word(),
-                    self.process.0
+                    self.space.0
                 )
             }
-            Seen::Return | Seen::Other => write!(out, "no trap in process {}", self.process.0),
+            Seen::Return | Seen::Other => write!(out, "no trap in address space {}", self.space.0),
         }
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use trapline_trace_format::event::{Cause, ThreadId};
+    use trapline_trace_format::event::{Cause, ExitStatus, Role, ThreadId};
 
     use super::*;
 
@@ -165,13 +187,42 @@ mod tests {
         }
     }
 
-    fn seen(process: u32, number: i32) -> Event {
+    /// A process that lives in this space.
+    fn created(process: u32, space: u32) -> Event {
+        let kind = EventKind::Created {
+            parent: ProcessId(0),
+            name: String::new(),
+            role: Role::Process,
+            space: SpaceId(space),
+        };
+        event(process, kind)
+    }
+
+    fn executed(process: u32, space: u32) -> Event {
+        let kind = EventKind::Executed {
+            name: String::new(),
+            space: SpaceId(space),
+        };
+        event(process, kind)
+    }
+
+    fn held(space: u32, seen: Seen) -> Event {
+        let space = SpaceId(space);
+        let kind = EventKind::Held {
+            until: 1,
+            space,
+            seen,
+        };
+        event(0, kind)
+    }
+
+    fn seen(space: u32, number: i32) -> Event {
         let seen = Seen::Trap {
             cause: Cause::Syscall,
             number,
             instruction: 8,
         };
-        event(process, EventKind::Held { until: 1, seen })
+        held(space, seen)
     }
 
     fn logged(process: u32, number: i32) -> Event {
@@ -189,19 +240,18 @@ mod tests {
         event(process, EventKind::Return { result: 0 })
     }
 
-    fn seen_return(process: u32) -> Event {
-        event(
-            process,
-            EventKind::Held {
-                until: 1,
-                seen: Seen::Return,
-            },
-        )
+    fn seen_return(space: u32) -> Event {
+        held(space, Seen::Return)
     }
 
+    /// What is said of these events of two processes, each in a space of its own.
     fn verdict(events: &[Event], halted: bool) -> Witnesses {
         let mut comparison = Comparison::default();
-        events.iter().for_each(|event| comparison.take(event));
+        let first = [created(1, 1), created(2, 2)];
+        first
+            .iter()
+            .chain(events)
+            .for_each(|event| comparison.take(event));
         comparison.finish(halted)
     }
 
@@ -235,9 +285,10 @@ mod tests {
     fn every_kind_of_lie_is_named_with_its_event() {
         assert_eq!(
             difference(&[seen(1, 39), logged(1, 24)]),
-            "event 2: the kernel logged syscall 24 at 0x8 in process 1, the tracer saw syscall 39 at 0x8 in process 1"
+            "event 4: the kernel logged syscall 24 at 0x8 in address space 1, \
+             the tracer saw syscall 39 at 0x8 in address space 1"
         );
-        assert!(difference(&[seen(1, 39), logged(2, 39)]).starts_with("event 2: "));
+        assert!(difference(&[seen(1, 39), logged(2, 39)]).starts_with("event 4: "));
         assert!(difference(&[logged(1, 39)]).contains("saw no trap"));
         assert!(difference(&[seen(1, 39), seen(1, 39)]).contains("logged no trap"));
         assert!(difference(&[seen(1, 39)]).starts_with("at the end: "));
@@ -247,11 +298,44 @@ mod tests {
     }
 
     #[test]
+    fn processes_are_told_apart_by_the_space_that_they_live_in() {
+        // A vfork child lives in its parent's space until it executes a program.
+        let run = [
+            created(3, 1),
+            returned(3),
+            seen_return(1),
+            seen(1, 59),
+            logged(3, 59),
+            executed(3, 3),
+            returned(3),
+            seen_return(3),
+            seen(3, 39),
+            logged(3, 39),
+        ];
+        assert_eq!(
+            verdict(&run, true),
+            Witnesses::Agree {
+                traps: 2,
+                returns: 2
+            }
+        );
+        assert!(difference(&[created(3, 1), seen(3, 59), logged(3, 59)]).starts_with("event 5: "));
+        assert!(
+            difference(&[created(3, 1), executed(3, 3), returned(3), seen_return(1)])
+                .contains("a return to address space 3, the tracer saw one to 1")
+        );
+        assert!(
+            difference(&[seen(9, 39), logged(9, 39)])
+                .contains("logged syscall 39 at 0x8 in address space 0")
+        );
+    }
+
+    #[test]
     fn a_process_that_the_host_ends_at_a_trap_leaves_no_trap_to_log() {
         let cause = Cause::Protection;
-        let status = trapline_trace_format::event::ExitStatus::Killed {
+        let status = ExitStatus::Killed {
             signal: 11,
-            cause,
+            cause: Some(cause),
             address: 0,
         };
         let ended = |process| event(process, EventKind::Exited { status });

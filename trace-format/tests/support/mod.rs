@@ -2,7 +2,8 @@
 #![allow(dead_code)]
 
 use trapline_trace_format::event::{
-    Cause, Event, EventKind, ExitStatus, ProcessId, Seen, SwitchReason, ThreadId, Trap,
+    Backing, Cause, Event, EventKind, ExitStatus, MapChange, ProcessId, Range, Rights, Role, Seen,
+    SignalAction, SpaceId, SwitchReason, ThreadId, Trap, Waits,
 };
 use trapline_trace_format::meta::{
     Calibration, FORMAT_VERSION, Host, Meta, Outcome, Target, Witnesses,
@@ -46,15 +47,42 @@ pub(crate) fn meta(outcome: Outcome) -> Meta {
     }
 }
 
+const RANGE: Range = Range {
+    start: 0x40_0000,
+    end: 0x40_3000,
+};
+
+fn signal(action: SignalAction) -> EventKind {
+    EventKind::Signal {
+        signal: 64,
+        sender: ProcessId(8),
+        action,
+    }
+}
+
+fn change(change: MapChange) -> EventKind {
+    let space = SpaceId(6);
+    EventKind::MapChanged { space, change }
+}
+
 /// One event of each kind and form.
 pub(crate) fn one_of_each() -> Vec<Event> {
     let kinds = [
         EventKind::Created {
             parent: ProcessId(3),
             name: "spin ☂".to_owned(),
+            role: Role::Process,
+            space: SpaceId(4),
+        },
+        EventKind::Created {
+            parent: ProcessId(0),
+            name: "one more".to_owned(),
+            role: Role::Thread,
+            space: SpaceId(u32::MAX),
         },
         EventKind::Executed {
             name: String::new(),
+            space: SpaceId(5),
         },
         EventKind::Exited {
             status: ExitStatus::Code(255),
@@ -62,8 +90,18 @@ pub(crate) fn one_of_each() -> Vec<Event> {
         EventKind::Exited {
             status: ExitStatus::Killed {
                 signal: 11,
-                cause: Cause::Protection,
+                cause: Some(Cause::Protection),
                 address: u64::MAX,
+            },
+        },
+        EventKind::ProcessExited {
+            status: ExitStatus::Code(0),
+        },
+        EventKind::ProcessExited {
+            status: ExitStatus::Killed {
+                signal: 15,
+                cause: None,
+                address: 0,
             },
         },
         EventKind::Trap(Trap {
@@ -77,6 +115,12 @@ pub(crate) fn one_of_each() -> Vec<Event> {
         EventKind::SwitchBegin {
             to: ThreadId::IDLE,
             reason: SwitchReason::Block,
+            waits: Some(Waits::Futex),
+        },
+        EventKind::SwitchBegin {
+            to: ThreadId(7),
+            reason: SwitchReason::Quantum,
+            waits: None,
         },
         EventKind::SwitchEnd,
         EventKind::Woken,
@@ -84,8 +128,33 @@ pub(crate) fn one_of_each() -> Vec<Event> {
         EventKind::Console {
             bytes: vec![0, 0xff, b'\n'],
         },
+        EventKind::Input { bytes: Vec::new() },
+        EventKind::Signal {
+            signal: 17,
+            sender: ProcessId(0),
+            action: SignalAction::Handler { address: 0x40_2000 },
+        },
+        signal(SignalAction::Kill),
+        signal(SignalAction::Stop),
+        signal(SignalAction::Continue),
+        signal(SignalAction::Ignore),
+        change(MapChange::Map {
+            range: RANGE,
+            rights: Rights::READ_EXECUTE,
+            backing: Backing::File,
+            inode: 9,
+            offset: 0x1000,
+        }),
+        change(MapChange::Unmap { range: RANGE }),
+        change(MapChange::Protect {
+            range: RANGE,
+            rights: Rights::NONE,
+        }),
+        change(MapChange::Clear),
+        change(MapChange::Copy { from: SpaceId(2) }),
         EventKind::Held {
             until: 12,
+            space: SpaceId(3),
             seen: Seen::Trap {
                 cause: Cause::Timer,
                 number: 14,
@@ -94,10 +163,12 @@ pub(crate) fn one_of_each() -> Vec<Event> {
         },
         EventKind::Held {
             until: -1,
+            space: SpaceId(3),
             seen: Seen::Return,
         },
         EventKind::Held {
             until: 0,
+            space: SpaceId(3),
             seen: Seen::Other,
         },
     ];

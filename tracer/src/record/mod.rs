@@ -1,10 +1,11 @@
 //! Recording: from stops and the kernel's log to a finished trace folder.
 //!
-//! `traced` and `alone` drive the machine, `observe` reads its log, `convert` turns records into events, `stop` ends it
-//! early. A live ptrace stop never leaves `traced`.
+//! `traced` and `alone` drive the machine, `observe` reads its log, `convert` (with `numbers`) turns records into events,
+//! `stop` ends it early. A live ptrace stop never leaves `traced`.
 
 mod alone;
 mod convert;
+mod numbers;
 mod observe;
 mod pin;
 mod stop;

@@ -1,9 +1,11 @@
-//! What the recorder does with the kernel's log, whoever drives the machine: finds time 0, keeps the books on processes,
-//! hands events to the sink.
+//! What the recorder does with the kernel's log, whoever drives the machine: finds time 0, keeps the books on address
+//! spaces, hands events to the sink.
 
 use std::collections::HashMap;
 
-use trapline_trace_format::event::{Event, EventKind, ExitStatus, Nanos, ProcessId, ThreadId};
+use trapline_trace_format::event::{
+    Event, EventKind, ExitStatus, Nanos, ProcessId, SpaceId, ThreadId,
+};
 
 use super::convert::{self, Entry};
 use crate::error::TracerError;
@@ -22,9 +24,11 @@ pub(crate) struct Observer<'a, S> {
     sink: &'a mut S,
     /// The clock's time at the start of the trace.
     origin: Option<u64>,
-    /// Processes made before the start, at time 0 of the trace.
+    /// What happened before the start, at time 0 of the trace.
     early: Vec<Event>,
-    processes: HashMap<i32, ProcessId>,
+    /// The address space behind each host process. The host may use a number again; the last to have it counts.
+    spaces: HashMap<i32, SpaceId>,
+    /// How the jobs ended; what they started is not asked for.
     statuses: HashMap<ProcessId, ExitStatus>,
     halted: bool,
     last_time: Nanos,
@@ -51,7 +55,7 @@ impl<'a, S: Sink> Observer<'a, S> {
             sink,
             origin: None,
             early: Vec::new(),
-            processes: HashMap::new(),
+            spaces: HashMap::new(),
             statuses: HashMap::new(),
             halted: false,
             last_time: 0,
@@ -72,9 +76,9 @@ impl<'a, S: Sink> Observer<'a, S> {
         self.origin
     }
 
-    /// The machine's process behind a host process; the kernel's own if it is none of the jobs'.
-    pub(crate) fn process_of_host(&self, host: i32) -> ProcessId {
-        self.processes.get(&host).copied().unwrap_or(ProcessId(0))
+    /// The machine's address space behind a host process; the kernel's own if no guest lives in it.
+    pub(crate) fn space_of_host(&self, host: i32) -> SpaceId {
+        self.spaces.get(&host).copied().unwrap_or(SpaceId(0))
     }
 
     /// Puts an event of the tracer's own into the trace.
@@ -108,19 +112,10 @@ impl<'a, S: Sink> Observer<'a, S> {
 
     fn take(&mut self, entry: Entry) -> Result<(), TracerError> {
         match entry {
-            Entry::Event(event) => {
-                if let EventKind::Exited { status } = event.kind {
-                    self.statuses.insert(event.process, status);
-                }
-                self.emit(&event)
-            }
-            Entry::Created(event, host) => {
-                self.processes.insert(host, event.process);
-                if self.origin.is_some() {
-                    return self.emit(&event);
-                }
-                self.early.push(Event { time: 0, ..event });
-                Ok(())
+            Entry::Event(event) => self.event(event),
+            Entry::Lives(event, space, host) => {
+                self.spaces.insert(host, space);
+                self.event(event)
             }
             Entry::Started(time) => {
                 self.origin = Some(time);
@@ -151,6 +146,19 @@ impl<'a, S: Sink> Observer<'a, S> {
         }
     }
 
+    fn event(&mut self, event: Event) -> Result<(), TracerError> {
+        if let EventKind::ProcessExited { status } = event.kind
+            && event.process.0 as usize <= self.options.jobs.len()
+        {
+            self.statuses.insert(event.process, status);
+        }
+        if self.origin.is_some() {
+            return self.emit(&event);
+        }
+        self.early.push(Event { time: 0, ..event });
+        Ok(())
+    }
+
     fn status(&self) -> u8 {
         let jobs = (1..=self.options.jobs.len() as u32).map(ProcessId);
         let code = |status: &ExitStatus| match status {
@@ -164,13 +172,12 @@ impl<'a, S: Sink> Observer<'a, S> {
     }
 }
 
-/// An event about no thread in particular.
-pub(crate) fn event_of_process(time: Nanos, process: ProcessId, kind: EventKind) -> Event {
-    // A process of the slice that stands has one thread of the same number.
+/// An event that the tracer saw, which knows nothing of processes and threads.
+pub(crate) fn event_from_outside(time: Nanos, kind: EventKind) -> Event {
     Event {
         time,
-        process,
-        thread: ThreadId(process.0),
+        process: ProcessId(0),
+        thread: ThreadId(0),
         kind,
     }
 }

@@ -5,10 +5,11 @@ use std::time::Duration;
 
 use nix::sys::signal::Signal;
 use trapline_abi::cause::{Cause, TRAP_SIGNALS};
-use trapline_trace_format::event::{EventKind, ProcessId, Seen};
+use trapline_trace_format::event::{EventKind, Seen, SpaceId};
 
 use super::convert;
-use super::observe::{Ending, Observer, Sink, event_of_process};
+use super::numbers;
+use super::observe::{Ending, Observer, Sink, event_from_outside};
 use crate::clock::Clock;
 use crate::error::TracerError;
 use crate::machine::{Machine, MachineOptions};
@@ -45,9 +46,9 @@ pub(crate) fn run<S: Sink>(
             Wait::Ended(_) => continue,
             Wait::NoneLeft => break,
         };
-        let process = observer.process_of_host(stopped.pid().as_raw());
+        let space = observer.space_of_host(stopped.pid().as_raw());
         // The kernel's own process makes no traps: what looks like one is its business with its children.
-        let seen = if process == ProcessId(0) {
+        let seen = if space == SpaceId(0) {
             Seen::Other
         } else {
             seen
@@ -61,12 +62,8 @@ pub(crate) fn run<S: Sink>(
             continue;
         };
         let until = convert::since(clock.now(), origin);
-        let held = EventKind::Held { until, seen };
-        observer.emit(&event_of_process(
-            convert::since(from, origin),
-            process,
-            held,
-        ))?;
+        let held = EventKind::Held { until, space, seen };
+        observer.emit(&event_from_outside(convert::since(from, origin), held))?;
         stopped.resume()?;
     }
     observer.drain(&machine.region)?;
@@ -94,7 +91,7 @@ fn look(stopped: &Stopped, signal: Signal) -> Result<Seen, TracerError> {
         (signal, instruction)
     };
     Ok(Seen::Trap {
-        cause: convert::cause(cause),
+        cause: numbers::cause(cause),
         number,
         instruction,
     })

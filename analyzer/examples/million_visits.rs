@@ -11,7 +11,7 @@ use trapline_trace_format::event::{
     Cause, Event, EventKind, ProcessId, Seen, SwitchReason, ThreadId, Trap,
 };
 use trapline_trace_format::folder::TraceWriter;
-use trapline_trace_format::meta::{
+use trapline_trace_format::meta::{ConsoleInput, 
     Calibration, FORMAT_VERSION, Host, Meta, Outcome, Target, Witnesses,
 };
 
@@ -158,6 +158,11 @@ fn meta(outcome: Outcome) -> Meta {
             protect: true,
             traced: true,
             seed: 0,
+            tuning: None,
+            root: None,
+            input: ConsoleInput::None,
+            memory_bytes: 256 << 20,
+            disk_latency_ns: 5_000_000,
         },
         host: Host {
             cpu: String::new(),

@@ -24,6 +24,8 @@ pub(crate) enum Entry {
     LoadFailed(usize, String),
     /// A piece of the kernel's last words.
     Panic(String),
+    /// Nothing that a trace has a place for yet.
+    Untold,
 }
 
 /// The event that `record` stands for, at its time since `origin`.
@@ -48,6 +50,9 @@ pub(crate) fn entry(record: &Record, origin: u64) -> Result<Entry, TracerError> 
                 event(record, origin, kind),
                 record.words[7] as i32,
             ));
+        }
+        Kind::Executed | Kind::ProcessExited | Kind::Map | Kind::Signal | Kind::Input => {
+            return Ok(Entry::Untold);
         }
         Kind::Exited => EventKind::Exited {
             status: exit_status(record)?,

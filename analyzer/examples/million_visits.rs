@@ -11,8 +11,8 @@ use trapline_trace_format::event::{
     Cause, Event, EventKind, ProcessId, Seen, SwitchReason, ThreadId, Trap,
 };
 use trapline_trace_format::folder::TraceWriter;
-use trapline_trace_format::meta::{ConsoleInput, 
-    Calibration, FORMAT_VERSION, Host, Meta, Outcome, Target, Witnesses,
+use trapline_trace_format::meta::{
+    Calibration, ConsoleInput, FORMAT_VERSION, Host, Meta, Outcome, Target, Witnesses,
 };
 
 const VISITS: u32 = 1_000_000;

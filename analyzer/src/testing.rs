@@ -3,8 +3,8 @@
 use trapline_trace_format::event::{
     Cause, Event, EventKind, ExitStatus, Nanos, ProcessId, Seen, SwitchReason, ThreadId, Trap,
 };
-use trapline_trace_format::meta::{ConsoleInput, Job, 
-    Calibration, FORMAT_VERSION, Host, Meta, Outcome, Target, Witnesses,
+use trapline_trace_format::meta::{
+    Calibration, ConsoleInput, FORMAT_VERSION, Host, Job, Meta, Outcome, Target, Witnesses,
 };
 
 pub(crate) fn meta(outcome: Outcome) -> Meta {

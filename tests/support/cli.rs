@@ -160,7 +160,9 @@ fn meta(outcome: Outcome, wall_ns: Nanos) -> Meta {
         command: vec!["trapline".to_owned(), "record".to_owned()],
         started_unix_s: 0,
         target: Target::Mini {
-            jobs: ["spin", "storm"].map(|name| Job::new(vec![name.to_owned()])).to_vec(),
+            jobs: ["spin", "storm"]
+                .map(|name| Job::new(vec![name.to_owned()]))
+                .to_vec(),
             scheduler: "rr".to_owned(),
             quantum_ns: 10_000_000,
             tick_ns: 1_000_000,

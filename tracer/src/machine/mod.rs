@@ -154,6 +154,8 @@ impl MachineOptions {
             ));
         }
         let wrong = self.scheduler.validate().err()?;
+        // A field's name is that of the option, but for its unit.
+        let wrong = wrong.replace("_ns", "").replace('_', "-");
         Some(format!("the scheduler's {wrong}"))
     }
 }

@@ -32,12 +32,15 @@ struct LeftOut {
 /// # Errors
 /// One line for the first file that cannot be read, or when all is too much.
 pub(super) fn read(root: &Path) -> Result<(Tree, Vec<String>), TracerError> {
-    let metadata = std::fs::metadata(root).map_err(|error| cannot_read(root, &error))?;
-    if !metadata.is_dir() {
-        return Err(TracerError::Options(format!(
-            "{} is not a directory; --root names one",
+    let no_root = |why: &dyn std::fmt::Display| {
+        TracerError::Options(format!(
+            "{} cannot be the root directory: {why}; name a directory that can be read",
             root.display()
-        )));
+        ))
+    };
+    let metadata = std::fs::metadata(root).map_err(|error| no_root(&error))?;
+    if !metadata.is_dir() {
+        return Err(no_root(&"it is not a directory"));
     }
     let mut tree = Tree::default();
     let (mut special, mut nameless) = (LeftOut::default(), LeftOut::default());

@@ -17,9 +17,11 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     let out = PathBuf::from(env::var("OUT_DIR")?);
     for watched in [
         "abi",
+        "files",
         "freestanding",
         "guests",
         "kernel",
+        "memory",
         "sched",
         "Cargo.toml",
         "Cargo.lock",

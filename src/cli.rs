@@ -1,14 +1,20 @@
 //! All of the command line: commands, options, their help. What they do is in `commands/`.
 //!
-//! Key types: [`Cli`], [`Command`] and one `Args` struct per command.
+//! Key types: [`Cli`], [`Command`] and one `Args` struct per command; those of `record`, which has the most, are in
+//! `cli/record.rs`.
+
+mod record;
 
 use std::path::PathBuf;
 
-use clap::{Args, Parser, Subcommand, ValueEnum};
+use clap::{Args, Parser, Subcommand};
 use clap_complete::Shell;
 use trapline_trace_format::event::Nanos;
 
-use crate::duration::{parse_duration, parse_time};
+use crate::duration::parse_time;
+pub(crate) use record::{
+    Kernel, MachineArgs, RecordArgs, Scheduler, Stdin, Switch, TracerKind, Variable, parse_stdin,
+};
 
 /// Record, replay and price every pass between user and kernel mode
 #[derive(Debug, Parser)]
@@ -35,9 +41,14 @@ pub(crate) enum Command {
     #[command(after_help = "\
 Examples:
   trapline record -o storm.trap -- storm 1000
-  trapline record --job 'spin 500' --job 'greedy' --quantum 5ms -o two.trap
-  trapline record --tracer none --protect off -- storm 100000")]
-    Record(RecordArgs),
+  trapline record --job 'spin 500' --job 'greedy' --quantum 5ms --limit 1s -o two.trap
+  trapline record --root DIR -- /bin/busybox sh -c 'ls / | wc -l'
+  trapline record --scenario fixtures/scenarios/stride.toml -o stride.trap
+  trapline record --tracer none --protect off -- storm 100000
+
+DIR holds what the machine is to have, as bin/busybox; programs must be static.
+Programs that need no DIR: trapline guests")]
+    Record(Box<RecordArgs>),
     /// Print statistics of traces: where the time went, what traps and switches cost
     #[command(after_help = "\
 Examples:
@@ -81,112 +92,6 @@ pub(crate) struct DemoArgs {
     /// Directory for the trace and the report; must not hold an earlier trace [default: trapline-demo, or with a number]
     #[arg(short, long, value_name = "DIR")]
     pub(crate) output: Option<PathBuf>,
-}
-
-/// Options of `record`.
-#[derive(Args, Debug)]
-pub(crate) struct RecordArgs {
-    /// Kernel to run the programs on. This version offers the mini-kernel only
-    #[arg(long, value_enum, default_value_t = Kernel::Mini)]
-    pub(crate) kernel: Kernel,
-    /// A program with its arguments, split at spaces; repeat for programs that share the CPU
-    #[arg(long, value_name = "'PROGRAM ARGS'", value_parser = parse_job)]
-    pub(crate) job: Vec<Job>,
-    /// Who runs next. This version gives every thread the same tickets and niceness
-    #[arg(long, value_enum, default_value_t = Scheduler::Rr)]
-    pub(crate) scheduler: Scheduler,
-    /// Time slice of a thread
-    #[arg(long, value_name = "DURATION", default_value = "10ms", value_parser = parse_duration)]
-    pub(crate) quantum: Nanos,
-    /// Period of the timer interrupt
-    #[arg(long, value_name = "DURATION", default_value = "1ms", value_parser = parse_duration)]
-    pub(crate) tick: Nanos,
-    /// Whether kernel memory is closed in user mode; off shows what protection costs
-    #[arg(long, value_enum, default_value_t = Switch::On)]
-    pub(crate) protect: Switch,
-    /// Witness outside of the kernel; none shows what tracing costs
-    #[arg(long, value_enum, default_value_t = TracerKind::Ptrace)]
-    pub(crate) tracer: TracerKind,
-    /// Seed of everything random
-    #[arg(long, value_name = "N", default_value_t = 0)]
-    pub(crate) seed: u64,
-    /// End the machine after this long, for programs that do not end by themselves
-    #[arg(long, value_name = "DURATION", value_parser = parse_duration)]
-    pub(crate) limit: Option<Nanos>,
-    /// Trace folder to make [default: the first program's name and .trap, or with a number]
-    #[arg(short, long, value_name = "DIR")]
-    pub(crate) output: Option<PathBuf>,
-    /// One program with its arguments, after all --job
-    #[arg(
-        last = true,
-        value_name = "PROGRAM ARGS",
-        required_unless_present = "job"
-    )]
-    pub(crate) program: Vec<String>,
-}
-
-impl RecordArgs {
-    /// Every program with its arguments, in the order of the command line. At least one, each with a program.
-    pub(crate) fn jobs(&self) -> Vec<Vec<String>> {
-        let jobs = self.job.iter().map(|job| job.0.clone());
-        jobs.chain((!self.program.is_empty()).then(|| self.program.clone()))
-            .collect()
-    }
-}
-
-/// A program with its arguments.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Job(pub(crate) Vec<String>);
-
-fn parse_job(text: &str) -> Result<Job, String> {
-    let words: Vec<String> = text.split_whitespace().map(str::to_owned).collect();
-    if words.is_empty() {
-        Err("names no program; write --job 'PROGRAM ARGS'".to_owned())
-    } else {
-        Ok(Job(words))
-    }
-}
-
-/// Kernels that programs can run on.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-pub(crate) enum Kernel {
-    /// The small kernel that comes with trapline
-    Mini,
-}
-
-/// Schedulers of the mini-kernel.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-pub(crate) enum Scheduler {
-    /// First in, first out: each thread runs until it gives the CPU up
-    Fifo,
-    /// Round robin: each thread in turn for a quantum
-    Rr,
-    /// Multi-level feedback queue: three levels, two quanta each, a boost every second
-    Mlfq,
-    /// Lottery: the next thread is drawn, each with the same number of tickets
-    Lottery,
-    /// Stride: proportional share without chance, each with the same number of tickets
-    Stride,
-    /// Completely fair: the least virtual runtime is next
-    Cfs,
-}
-
-/// Something that is on or off.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-pub(crate) enum Switch {
-    /// On
-    On,
-    /// Off
-    Off,
-}
-
-/// What watches the machine from outside.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-pub(crate) enum TracerKind {
-    /// ptrace stops at every trap and every return
-    Ptrace,
-    /// Nothing; the kernel's own log is the only witness
-    None,
 }
 
 /// Options of `stat`.
@@ -308,29 +213,6 @@ mod tests {
                 command.get_name()
             );
         }
-    }
-
-    #[test]
-    fn jobs_and_the_program_after_them_are_kept_in_order() {
-        let line = [
-            "trapline",
-            "record",
-            "--job",
-            "spin  500",
-            "--job",
-            "greedy",
-            "--",
-            "storm",
-            "10",
-        ];
-        let Command::Record(args) = Cli::parse_from(line).command else {
-            panic!("not record")
-        };
-        assert_eq!(
-            args.jobs(),
-            [vec!["spin", "500"], vec!["greedy"], vec!["storm", "10"]]
-        );
-        assert_eq!((args.quantum, args.tick), (10_000_000, 1_000_000));
     }
 
     #[test]

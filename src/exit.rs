@@ -1,6 +1,6 @@
 //! Exit statuses: what a script may rely on.
 //!
-//! Key type: [`Exit`]. A wrong command line is 2 and comes from clap.
+//! Key type: [`Exit`]. A wrong command line is 2 and comes, but for one case, from clap.
 
 use std::process::ExitCode;
 
@@ -11,6 +11,8 @@ pub(crate) enum Exit {
     Fine,
     /// 1: an error, told in one line.
     Error,
+    /// 2: a command line that asks for what this version does not have.
+    Usage,
     /// 3: `compare --fail-over` found a metric worse by more than the limit.
     Regression,
     /// 4: a trace is incomplete; results are those of its intact part.
@@ -24,6 +26,7 @@ impl From<Exit> for ExitCode {
         Self::from(match exit {
             Exit::Fine => 0,
             Exit::Error => 1,
+            Exit::Usage => 2,
             Exit::Regression => 3,
             Exit::Incomplete => 4,
             Exit::Program(status) => status,

@@ -7,8 +7,12 @@ mod cli;
 mod commands;
 mod duration;
 mod exit;
+mod from_text;
 mod images;
+mod machine_options;
 mod run_machine;
+mod scenario;
+mod size;
 mod terminal;
 
 use std::panic;

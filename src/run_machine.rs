@@ -104,6 +104,10 @@ impl Listener for Screen {
         });
     }
 
+    fn note(&mut self, note: &str) {
+        self.bar.suspend(|| terminal::warn(note));
+    }
+
     fn progress(&mut self, events: u64) {
         self.bar.set_message(format!("recording: {events} events"));
     }

@@ -65,7 +65,11 @@ fn a_wrong_command_line_is_status_2_and_writes_nothing_to_stdout() {
         &["record", "--quantum", "10", "--", "spin"],
         &["record", "--quantum", "0ms", "--", "spin"],
         &["record", "--kernel", "linux", "--", "ls"],
-        &["record", "--scheduler", "sjf", "--", "spin"],
+        &["record", "--scheduler", "best", "--", "spin"],
+        &["record", "--env", "NAME", "--", "spin"],
+        &["record", "--memory", "256", "--", "spin"],
+        &["record", "--stdin", "", "--", "spin"],
+        &["record", "--job", "sh -c 'open"],
         &["compare", "a", "b", "--fail-over", "nan"],
         &["timeline", "a", "--from", "5 parsecs"],
         &["completions", "cmd.exe"],
@@ -74,6 +78,27 @@ fn a_wrong_command_line_is_status_2_and_writes_nothing_to_stdout() {
         assert_eq!(ran.status, Some(2), "{args:?}: {}", ran.stderr);
         assert_eq!(ran.stdout, "", "{args:?}");
         assert!(!ran.stderr.is_empty(), "{args:?}");
+    }
+}
+
+#[test]
+fn a_kernel_that_is_not_there_yet_is_refused_in_one_line() {
+    let ran = run(&["record", "--kernel", "linux", "--", "ls"]);
+    assert_eq!((ran.status, ran.stdout.as_str()), (Some(2), ""));
+    assert_eq!(ran.stderr.lines().count(), 1, "{}", ran.stderr);
+    assert!(ran.stderr.contains("--kernel mini"), "{}", ran.stderr);
+}
+
+#[test]
+fn a_wrong_scenario_names_the_file_the_line_and_the_way_out() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("wrong.toml");
+    std::fs::write(&path, "[[job]]\nprogram = \"spin\"\narrives = \"1ms\"\n").unwrap();
+    let ran = run(&["record", "--scenario", path.to_str().unwrap()]);
+    assert_eq!((ran.status, ran.stdout.as_str()), (Some(1), ""));
+    assert_eq!(ran.stderr.lines().count(), 1, "{}", ran.stderr);
+    for words in ["wrong.toml, line 3", "`arrives`", "`arrival`"] {
+        assert!(ran.stderr.contains(words), "{}", ran.stderr);
     }
 }
 

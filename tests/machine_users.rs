@@ -149,7 +149,7 @@ fn what_cannot_run_is_named_before_anything_is_recorded() {
     let script = scratch.path("script");
     fs::write(&script, "#!/bin/sh\necho\n").expect("written");
     let script = script.to_string_lossy().into_owned();
-    let cases: [(&[&str], &str); 8] = [
+    let cases: [(&[&str], &str); 11] = [
         (&["--", "nonesuch"], "nonesuch"),
         (&["--", "/nonesuch/program"], "/nonesuch/program"),
         (&["--", &script], "not a 64-bit ELF program"),
@@ -160,7 +160,13 @@ fn what_cannot_run_is_named_before_anything_is_recorded() {
             "quantum",
         ),
         (&["--tick", "1us", "--", "hello"], "tick"),
-        (&["--", "hello", ""], "empty"),
+        (&["--memory", "64KiB", "--", "hello"], "memory"),
+        (&["--root", "/nonesuch", "--", "hello"], "/nonesuch"),
+        (&["--stdin", "/nonesuch", "--", "hello"], "/nonesuch"),
+        (
+            &["--scheduler", "mlfq", "--mlfq-levels", "0", "--", "hello"],
+            "mlfq-levels",
+        ),
     ];
     for (index, (options, expected)) in cases.into_iter().enumerate() {
         let (trace, output) = scratch.try_record(&format!("{index}.trap"), options);

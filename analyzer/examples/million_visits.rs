@@ -12,7 +12,7 @@ use trapline_trace_format::event::{
 };
 use trapline_trace_format::folder::TraceWriter;
 use trapline_trace_format::meta::{
-    Calibration, FORMAT_VERSION, Host, Meta, Outcome, Target, Witnesses,
+    Calibration, ConsoleInput, FORMAT_VERSION, Host, Meta, Outcome, Target, Witnesses,
 };
 
 const VISITS: u32 = 1_000_000;
@@ -158,6 +158,11 @@ fn meta(outcome: Outcome) -> Meta {
             protect: true,
             traced: true,
             seed: 0,
+            tuning: None,
+            root: None,
+            input: ConsoleInput::None,
+            memory_bytes: 256 << 20,
+            disk_latency_ns: 5_000_000,
         },
         host: Host {
             cpu: String::new(),

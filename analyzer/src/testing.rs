@@ -4,7 +4,7 @@ use trapline_trace_format::event::{
     Cause, Event, EventKind, ExitStatus, Nanos, ProcessId, Seen, SwitchReason, ThreadId, Trap,
 };
 use trapline_trace_format::meta::{
-    Calibration, FORMAT_VERSION, Host, Meta, Outcome, Target, Witnesses,
+    Calibration, ConsoleInput, FORMAT_VERSION, Host, Job, Meta, Outcome, Target, Witnesses,
 };
 
 pub(crate) fn meta(outcome: Outcome) -> Meta {
@@ -14,13 +14,18 @@ pub(crate) fn meta(outcome: Outcome) -> Meta {
         command: vec!["trapline".to_owned()],
         started_unix_s: 1,
         target: Target::Mini {
-            jobs: vec![vec!["spin".to_owned()]],
+            jobs: vec![Job::new(vec!["spin".to_owned()])],
             scheduler: "rr".to_owned(),
             quantum_ns: 1000,
             tick_ns: 100,
             protect: true,
             traced: true,
             seed: 7,
+            tuning: None,
+            root: None,
+            input: ConsoleInput::None,
+            memory_bytes: 256 << 20,
+            disk_latency_ns: 5_000_000,
         },
         host: Host {
             cpu: "a CPU".to_owned(),

@@ -4,7 +4,7 @@
 
 use trapline_analyzer::summary::{Activity, Summary};
 use trapline_trace_format::event::{Cause, ExitStatus};
-use trapline_trace_format::meta::{Host, Meta, Outcome, Target, Witnesses};
+use trapline_trace_format::meta::{Host, Meta, Outcome, Target, Tuning, Witnesses};
 
 use crate::text::escape::{escape, escape_short};
 use crate::units;
@@ -78,7 +78,7 @@ pub(crate) fn jobs(target: &Target) -> String {
     let Target::Mini { jobs, .. } = target;
     let mut counted: Vec<(String, usize)> = Vec::new();
     for job in jobs {
-        let line = escape_short(&job.join(" "), MAX_JOB);
+        let line = escape_short(&job.command(), MAX_JOB);
         match counted.iter_mut().find(|(known, _)| *known == line) {
             Some((_, n)) => *n += 1,
             None => counted.push((line, 1)),
@@ -109,14 +109,46 @@ pub(crate) fn scheduler(target: &Target) -> String {
         scheduler,
         quantum_ns,
         tick_ns,
+        tuning,
         ..
     } = target;
     format!(
-        "{}, quantum {}, tick {}",
+        "{}, quantum {}, tick {}{}",
         escape_short(scheduler, MAX_NAME),
         units::duration(*quantum_ns),
-        units::duration(*tick_ns)
+        units::duration(*tick_ns),
+        tuning.as_ref().map_or_else(String::new, tuned)
     )
+}
+
+/// What a scheduler was tuned with, as the end of a list.
+fn tuned(tuning: &Tuning) -> String {
+    match tuning {
+        Tuning::Mlfq {
+            levels,
+            allotment_ns,
+            growth,
+            boost_ns,
+            old_rule_4,
+        } => format!(
+            ", {}, allotment {} (each next {growth} times), {}{}",
+            units::things(u64::from(*levels), "level", "levels"),
+            units::duration(*allotment_ns),
+            boost_ns.map_or_else(
+                || "no boost".to_owned(),
+                |every| format!("boost every {}", units::duration(every))
+            ),
+            if *old_rule_4 { ", old rule 4" } else { "" }
+        ),
+        Tuning::Cfs {
+            latency_ns,
+            min_granularity_ns,
+        } => format!(
+            ", latency {}, shortest slice {}",
+            units::duration(*latency_ns),
+            units::duration(*min_granularity_ns)
+        ),
+    }
 }
 
 /// What else was set: protection, tracer, seed.
@@ -236,6 +268,7 @@ pub(crate) fn utc(unix_s: u64) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use trapline_trace_format::meta::{ConsoleInput, Job};
 
     #[test]
     fn a_date_is_right_over_leap_years() {
@@ -246,7 +279,7 @@ mod tests {
 
     #[test]
     fn equal_jobs_are_counted_not_repeated() {
-        let job = |words: &[&str]| words.iter().map(|w| (*w).to_owned()).collect::<Vec<_>>();
+        let job = |words: &[&str]| Job::new(words.iter().map(|w| (*w).to_owned()).collect());
         let target = Target::Mini {
             jobs: vec![job(&["spin", "5"]), job(&["spin", "5"]), job(&["hello"])],
             scheduler: "rr".to_owned(),
@@ -255,6 +288,11 @@ mod tests {
             protect: true,
             traced: true,
             seed: 0,
+            tuning: None,
+            root: None,
+            input: ConsoleInput::None,
+            memory_bytes: 256 << 20,
+            disk_latency_ns: 5_000_000,
         };
         assert_eq!(jobs(&target), "2 × spin 5 · hello");
     }

@@ -78,7 +78,7 @@ fn nothing_from_a_trace_reaches_the_terminal_unescaped() {
     let Target::Mini {
         jobs, scheduler, ..
     } = &mut summary.meta.target;
-    jobs[0] = vec![EVIL.to_owned()];
+    jobs[0].arguments = vec![EVIL.to_owned()];
     *scheduler = EVIL.to_owned();
     assert_tame(&text::summary(&summary, Style::Plain));
 

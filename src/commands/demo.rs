@@ -3,12 +3,11 @@
 
 use std::fs;
 use std::path::Path;
-use std::time::Duration;
 
 use anyhow::Context;
 use trapline_reports::text::escape::escape;
 use trapline_reports::{text, write_report};
-use trapline_tracer::machine::{MachineOptions, Scheduler};
+use trapline_tracer::machine::{Job, MachineOptions};
 use trapline_tracer::record::RecordOptions;
 
 use crate::cli::DemoArgs;
@@ -24,9 +23,6 @@ const JOBS: [&str; 5] = [
     "yielder 4000",
     "sleeper 60 20",
 ];
-
-const QUANTUM: Duration = Duration::from_millis(10);
-const TICK: Duration = Duration::from_millis(1);
 
 /// Runs the command.
 pub(crate) fn run(args: DemoArgs) -> anyhow::Result<Exit> {
@@ -53,16 +49,8 @@ pub(crate) fn run(args: DemoArgs) -> anyhow::Result<Exit> {
 }
 
 fn options(output: &Path) -> anyhow::Result<RecordOptions> {
-    let jobs = JOBS.map(|job| job.split(' ').map(str::to_owned).collect());
-    let machine = MachineOptions {
-        jobs: jobs.to_vec(),
-        scheduler: Scheduler::RoundRobin,
-        quantum: QUANTUM,
-        tick: TICK,
-        protect: true,
-        seed: 0,
-        cpu: machine_cpu()?,
-    };
+    let job = |job: &str| Job::new(job.split(' ').map(str::to_owned).collect());
+    let machine = MachineOptions::new(JOBS.map(job).to_vec(), machine_cpu()?);
     Ok(RecordOptions {
         machine,
         traced: true,

@@ -20,7 +20,7 @@ use crate::exit::Exit;
 pub(crate) fn run(command: Command) -> anyhow::Result<Exit> {
     match command {
         Command::Demo(args) => demo::run(args),
-        Command::Record(args) => record::run(args),
+        Command::Record(args) => record::run(*args),
         Command::Stat(args) => stat::run(&args),
         Command::Report(args) => report::run(&args),
         Command::Compare(args) => compare::run(&args),

@@ -1,20 +1,29 @@
 //! `trapline record`: programs on the mini-kernel, recorded into a trace folder.
 
 use std::path::{Path, PathBuf};
-use std::time::Duration;
 
+use anyhow::anyhow;
 use trapline_reports::text;
-use trapline_tracer::machine::{MachineOptions, Scheduler};
+use trapline_trace_format::meta::Outcome;
+use trapline_tracer::machine::Job;
 use trapline_tracer::record::RecordOptions;
 
-use crate::cli::{self, RecordArgs, Switch, TracerKind};
+use crate::cli::{Kernel, MachineArgs, RecordArgs, TracerKind};
 use crate::exit::Exit;
+use crate::machine_options::{duration, environment, machine_options};
 use crate::run_machine::{self, machine_cpu, unused};
+use crate::scenario::Scenario;
 use crate::terminal;
 
 /// Runs the command. Its status is the traced programs' own.
 pub(crate) fn run(args: RecordArgs) -> anyhow::Result<Exit> {
-    let options = options(&args)?;
+    if args.kernel == Kernel::Linux {
+        terminal::print_error(&anyhow!(
+            "--kernel linux is not there yet; this version records programs on its own kernel only (--kernel mini)"
+        ));
+        return Ok(Exit::Usage);
+    }
+    let options = options(args)?;
     let run = run_machine::run(&options)?;
     terminal::note(&text::recorded(
         &run.recorded.path,
@@ -24,30 +33,27 @@ pub(crate) fn run(args: RecordArgs) -> anyhow::Result<Exit> {
     Ok(Exit::Program(
         match (&run.recorded.meta.outcome, run.interrupted_by) {
             (_, Some(signal)) => 128 + signal as u8,
-            (trapline_trace_format::meta::Outcome::Completed { status }, None) => *status,
+            (Outcome::Completed { status }, None) => *status,
             _ => 0,
         },
     ))
 }
 
-fn options(args: &RecordArgs) -> anyhow::Result<RecordOptions> {
-    let jobs = args.jobs();
+fn options(args: RecordArgs) -> anyhow::Result<RecordOptions> {
+    let commands = args.commands();
+    let scenario = args.scenario.as_deref().map(Scenario::read).transpose()?;
+    let from_scenario = scenario.as_ref().map(|scenario| scenario.machine.clone());
+    let machine = args.machine.or(from_scenario.unwrap_or_default());
+    let mut jobs = scenario.map_or_else(Vec::new, |scenario| scenario.jobs(&machine));
+    jobs.extend(commands.into_iter().map(|command| job(command, &machine)));
+    let named = args.scenario.as_deref();
     let output = args
         .output
-        .clone()
-        .unwrap_or_else(|| unused(&default_output(&jobs)));
+        .unwrap_or_else(|| unused(&default_output(named, &jobs)));
     Ok(RecordOptions {
-        machine: MachineOptions {
-            jobs,
-            scheduler: scheduler(args.scheduler),
-            quantum: duration(args.quantum),
-            tick: duration(args.tick),
-            protect: args.protect == Switch::On,
-            seed: args.seed,
-            cpu: machine_cpu()?,
-        },
+        machine: machine_options(jobs, &machine, machine_cpu()?),
         traced: args.tracer == TracerKind::Ptrace,
-        limit: args.limit.map(duration),
+        limit: machine.limit.map(duration),
         output,
         command: std::env::args_os()
             .map(|argument| argument.to_string_lossy().into_owned())
@@ -56,23 +62,15 @@ fn options(args: &RecordArgs) -> anyhow::Result<RecordOptions> {
     })
 }
 
-fn scheduler(named: cli::Scheduler) -> Scheduler {
-    match named {
-        cli::Scheduler::Fifo => Scheduler::Fifo,
-        cli::Scheduler::Rr => Scheduler::RoundRobin,
-        cli::Scheduler::Mlfq => Scheduler::Mlfq,
-        cli::Scheduler::Lottery => Scheduler::Lottery,
-        cli::Scheduler::Stride => Scheduler::Stride,
-        cli::Scheduler::Cfs => Scheduler::Cfs,
-    }
+fn job(command: Vec<String>, machine: &MachineArgs) -> Job {
+    let mut job = Job::new(command);
+    job.environment = environment(&machine.env);
+    job
 }
 
-fn default_output(jobs: &[Vec<String>]) -> PathBuf {
-    let program = jobs.first().and_then(|job| job.first()).map(Path::new);
-    let name = program.and_then(Path::file_name).unwrap_or_default();
-    Path::new(name).with_extension("trap")
-}
-
-fn duration(nanoseconds: i64) -> Duration {
-    Duration::from_nanos(nanoseconds.max(0) as u64)
+/// Named after the scenario, or the first program.
+fn default_output(scenario: Option<&Path>, jobs: &[Job]) -> PathBuf {
+    let first = || jobs.first()?.arguments.first().map(Path::new);
+    let name = scenario.or_else(first).and_then(Path::file_name);
+    Path::new(name.unwrap_or_default()).with_extension("trap")
 }

@@ -160,13 +160,20 @@ fn meta(outcome: Outcome, wall_ns: Nanos) -> Meta {
         command: vec!["trapline".to_owned(), "record".to_owned()],
         started_unix_s: 0,
         target: Target::Mini {
-            jobs: vec![vec!["spin".to_owned()], vec!["storm".to_owned()]],
+            jobs: ["spin", "storm"]
+                .map(|name| Job::new(vec![name.to_owned()]))
+                .to_vec(),
             scheduler: "rr".to_owned(),
             quantum_ns: 10_000_000,
             tick_ns: 1_000_000,
             protect: true,
             traced: false,
             seed: 0,
+            tuning: None,
+            root: None,
+            input: ConsoleInput::None,
+            memory_bytes: 256 << 20,
+            disk_latency_ns: 5_000_000,
         },
         host: Host {
             cpu: "a CPU".to_owned(),

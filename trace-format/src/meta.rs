@@ -51,21 +51,105 @@ pub struct Meta {
 pub enum Target {
     /// Jobs on the mini-kernel.
     Mini {
-        /// Each job's argument list.
-        jobs: Vec<Vec<String>>,
+        /// The jobs, in the order of their processes.
+        jobs: Vec<Job>,
         /// The scheduler's name.
         scheduler: String,
         /// Time slice of a thread.
         quantum_ns: Nanos,
         /// Period of the timer interrupt.
         tick_ns: Nanos,
+        /// The rest of what the scheduler is tuned with, if it is one that has more.
+        tuning: Option<Tuning>,
         /// Whether kernel memory is closed in user mode.
         protect: bool,
         /// Whether the tracer's ptrace stops were recorded too (`--tracer ptrace`).
         traced: bool,
         /// Seed of everything random.
         seed: u64,
+        /// The directory that was the machine's root, if one was given.
+        root: Option<String>,
+        /// Where console input came from.
+        input: ConsoleInput,
+        /// Most bytes of guest memory and files together.
+        memory_bytes: u64,
+        /// How long a request to `/dev/disk` took.
+        disk_latency_ns: Nanos,
     },
+}
+
+/// A program that ran.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Job {
+    /// Its arguments; the first names the program.
+    pub arguments: Vec<String>,
+    /// When it arrived, after the start of the trace.
+    pub arrival_ns: Nanos,
+    /// CPU time that the scheduler was told it would need, if it was told.
+    pub length_ns: Option<Nanos>,
+    /// Its tickets (lottery, stride).
+    pub tickets: u32,
+    /// Its niceness (cfs).
+    pub nice: i8,
+}
+
+impl Job {
+    /// A job that was there from the start, of unknown length, with 100 tickets and niceness 0.
+    #[must_use]
+    pub fn new(arguments: Vec<String>) -> Self {
+        Self {
+            arguments,
+            arrival_ns: 0,
+            length_ns: None,
+            tickets: 100,
+            nice: 0,
+        }
+    }
+
+    /// Its arguments as a person reads them.
+    #[must_use]
+    pub fn command(&self) -> String {
+        self.arguments.join(" ")
+    }
+}
+
+/// What some schedulers are tuned with besides quantum and tick.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "of", rename_all = "snake_case", deny_unknown_fields)]
+pub enum Tuning {
+    /// The multi-level feedback queue (OSTEP chapter 8).
+    Mlfq {
+        /// Number of levels.
+        levels: u32,
+        /// CPU time on level 0 before a job moves down.
+        allotment_ns: Nanos,
+        /// How many times longer quantum and allotment are on each next level.
+        growth: u32,
+        /// Time from boost to boost; none: never.
+        boost_ns: Option<Nanos>,
+        /// Whether the allotment starts anew when a job gives the CPU up (OSTEP's first rule 4, which can be gamed).
+        old_rule_4: bool,
+    },
+    /// The completely fair scheduler (OSTEP section 9.7).
+    Cfs {
+        /// Time in which everyone runs once, if they are few.
+        latency_ns: Nanos,
+        /// Shortest slice.
+        min_granularity_ns: Nanos,
+    },
+}
+
+/// Where console input came from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ConsoleInput {
+    /// Nowhere: end of file at once.
+    None,
+    /// The recorder's standard input.
+    Inherited,
+    /// A file.
+    File,
 }
 
 /// Where the trace was recorded.

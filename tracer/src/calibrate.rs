@@ -12,7 +12,7 @@ use trapline_trace_format::meta::Calibration;
 
 use crate::clock::Clock;
 use crate::error::TracerError;
-use crate::machine::{Images, Machine, MachineOptions, Scheduler};
+use crate::machine::{Images, Job, Machine, MachineOptions, Scheduler, SchedulerOptions};
 use crate::record::{Pinned, Sink, run_alone, run_traced};
 
 /// Null system calls per run; the first tenth warms up.
@@ -100,14 +100,11 @@ fn calls(
     protect: bool,
     traced: bool,
 ) -> Result<Vec<Call>, TracerError> {
+    let job = Job::new(vec!["calibrate".to_owned(), CALLS.to_string()]);
     let options = MachineOptions {
-        jobs: vec![vec!["calibrate".to_owned(), CALLS.to_string()]],
-        scheduler: Scheduler::RoundRobin,
-        quantum: Duration::from_secs(1),
-        tick: Duration::from_secs(1),
+        scheduler: undisturbed(),
         protect,
-        seed: 0,
-        cpu,
+        ..MachineOptions::new(vec![job], cpu)
     };
     let _pinned = Pinned::for_recorder(cpu, traced)?;
     let mut events = Events::default();
@@ -128,6 +125,16 @@ fn calls(
         )));
     }
     Ok(calls)
+}
+
+/// A scheduler that interrupts nobody while something short is measured.
+pub(crate) fn undisturbed() -> SchedulerOptions {
+    let second = Duration::from_secs(1).as_nanos() as u64;
+    SchedulerOptions {
+        quantum_ns: second,
+        tick_ns: second,
+        ..SchedulerOptions::new(Scheduler::RoundRobin)
+    }
 }
 
 /// Finds the calls: the readings of call n are in the arguments of calls n (before) and n + 1 (after).

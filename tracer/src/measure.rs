@@ -3,7 +3,7 @@
 //! Each configuration is measured several times, in turn with the others, so that a change of the machine's speed hits all
 //! of them; a figure is the median over the rounds of each round's median.
 
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use serde::Serialize;
 use trapline_trace_format::event::{Event, EventKind, Nanos};
@@ -11,7 +11,7 @@ use trapline_trace_format::event::{Event, EventKind, Nanos};
 use crate::calibrate::{self, Events, median};
 use crate::clock::Clock;
 use crate::error::TracerError;
-use crate::machine::{Images, Machine, MachineOptions, Scheduler};
+use crate::machine::{Images, Job, Machine, MachineOptions};
 use crate::record::{Pinned, run_alone, run_traced};
 
 /// One figure.
@@ -119,15 +119,11 @@ fn one_yield(
     protect: bool,
     traced: bool,
 ) -> Result<f64, TracerError> {
-    let job = vec!["yielder".to_owned(), YIELDS.to_string()];
+    let job = Job::new(vec!["yielder".to_owned(), YIELDS.to_string()]);
     let options = MachineOptions {
-        jobs: vec![job.clone(), job],
-        scheduler: Scheduler::RoundRobin,
-        quantum: Duration::from_secs(1),
-        tick: Duration::from_secs(1),
+        scheduler: calibrate::undisturbed(),
         protect,
-        seed: 0,
-        cpu,
+        ..MachineOptions::new(vec![job.clone(), job], cpu)
     };
     let _pinned = Pinned::for_recorder(cpu, traced)?;
     let mut events = Events::default();

@@ -350,7 +350,7 @@ pub(crate) fn meta(wall_ns: i64) -> Meta {
                 "sleeper 5 20",
                 "greedy",
             ]
-            .map(words)
+            .map(|job| Job::new(words(job)))
             .to_vec(),
             scheduler: "rr".to_owned(),
             quantum_ns: QUANTUM,
@@ -358,6 +358,11 @@ pub(crate) fn meta(wall_ns: i64) -> Meta {
             protect: true,
             traced: true,
             seed: 0,
+            tuning: None,
+            root: None,
+            input: ConsoleInput::None,
+            memory_bytes: 256 << 20,
+            disk_latency_ns: 5_000_000,
         },
         host: Host {
             cpu: "AMD EPYC 7R13 Processor".to_owned(),

@@ -1,64 +1,75 @@
-//! The machine's first files: a cpio archive (newc) with the programs that its jobs name.
+//! The machine's first files as a cpio archive (newc), which the kernel unpacks at boot. Owners are root, as every program of
+//! the machine is; hard links are copies.
 
-use std::collections::BTreeMap;
-use std::fs;
-use std::io::{Cursor, Write};
+use std::io::{self, Cursor, Write};
 
 use cpio::newc;
-use nix::errno::Errno;
 
-use super::Images;
-use crate::error::TracerError;
+use super::tree::{Content, Tree};
 
-/// Most bytes of one program.
-const PROGRAM_MAX: u64 = 256 << 20;
+const DIRECTORY: u32 = 0o040_000;
+const REGULAR: u32 = 0o100_000;
+const LINK: u32 = 0o120_000;
 
-/// The archive with every job's program, under the name by which the kernel will look for it.
-pub(super) fn build(jobs: &[Vec<String>], images: &Images) -> Result<Vec<u8>, TracerError> {
-    let mut files = BTreeMap::new();
-    for (index, job) in jobs.iter().enumerate() {
-        let refuse = |reason| TracerError::Job {
-            number: index + 1,
-            command: job.join(" "),
-            reason,
+/// Packs the tree.
+pub(super) fn pack(tree: Tree) -> io::Result<Vec<u8>> {
+    let mut archive = Cursor::new(Vec::with_capacity(tree.bytes() as usize));
+    for (number, (path, entry)) in (1..).zip(tree.into_entries()) {
+        let (kind, bytes) = match entry.content {
+            Content::Directory => (DIRECTORY, Vec::new()),
+            Content::File(bytes) => (REGULAR, bytes),
+            Content::Link(target) => (LINK, target),
         };
-        let Some(path) = job.first() else { continue };
-        if !files.contains_key(path.as_str()) {
-            files.insert(path.as_str(), program(path, images).map_err(refuse)?);
-        }
-    }
-    archive(&files)
-        .map_err(|error| TracerError::Options(format!("cannot pack the programs: {error}")))
-}
-
-/// A built-in guest, or the file at `path`.
-fn program(path: &str, images: &Images) -> Result<Vec<u8>, String> {
-    if !path.contains('/') {
-        let guest = images.guests.iter().find(|(name, _)| *name == path);
-        return guest.map(|(_, file)| file.to_vec()).ok_or_else(|| {
-            format!("there is no guest called {path}; `trapline guests` lists them, and a path with a slash names a file")
-        });
-    }
-    let metadata = fs::metadata(path).map_err(|error| format!("cannot read {path}: {error}"))?;
-    if !metadata.is_file() {
-        return Err(format!("{path} is not a file"));
-    }
-    if metadata.len() > PROGRAM_MAX {
-        return Err(format!("{path} is larger than {PROGRAM_MAX} bytes"));
-    }
-    fs::read(path).map_err(|error| format!("cannot read {path}: {error}"))
-}
-
-fn archive(files: &BTreeMap<&str, Vec<u8>>) -> std::io::Result<Vec<u8>> {
-    const REGULAR_EXECUTABLE: u32 = 0o100_755;
-    let mut archive = Cursor::new(Vec::new());
-    for (path, bytes) in files {
-        let length = u32::try_from(bytes.len()).map_err(|_| std::io::Error::from(Errno::EFBIG))?;
-        let entry = newc::Builder::new(path.trim_start_matches('/')).mode(REGULAR_EXECUTABLE);
-        let mut entry = entry.write(&mut archive, length);
-        entry.write_all(bytes)?;
-        entry.finish()?;
+        // The tree holds less than 1 GiB.
+        let length = u32::try_from(bytes.len()).map_err(io::Error::other)?;
+        let mut packed = newc::Builder::new(&path)
+            .ino(number)
+            .mode(kind | entry.mode)
+            .mtime(entry.modified)
+            .write(&mut archive, length);
+        packed.write_all(&bytes)?;
+        packed.finish()?;
     }
     newc::trailer(&mut archive)?;
     Ok(archive.into_inner())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::machine::tree::Entry;
+
+    #[test]
+    fn an_archive_gives_back_what_was_packed() {
+        let mut tree = Tree::default();
+        tree.add_program("bin/tool", b"tool".to_vec())
+            .expect("fits");
+        let link = Entry {
+            mode: 0o777,
+            modified: 7,
+            content: Content::Link(b"bin/tool".to_vec()),
+        };
+        tree.add("link", link).expect("fits");
+        let mut archive = Cursor::new(pack(tree).expect("packed"));
+        let mut found = Vec::new();
+        loop {
+            let reader = newc::Reader::new(&mut archive).expect("an entry");
+            if reader.entry().is_trailer() {
+                break;
+            }
+            let (name, mode) = (reader.entry().name().to_owned(), reader.entry().mode());
+            let mut bytes = Vec::new();
+            reader.to_writer(&mut bytes).expect("read");
+            found.push((name, mode, bytes));
+        }
+        let expected = [
+            ("bin", 0o040_755, &b""[..]),
+            ("bin/tool", 0o100_755, b"tool"),
+            ("link", 0o120_777, b"bin/tool"),
+        ];
+        assert_eq!(
+            found,
+            expected.map(|(name, mode, bytes)| (name.to_owned(), mode, bytes.to_vec()))
+        );
+    }
 }

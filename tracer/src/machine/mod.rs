@@ -1,199 +1,247 @@
 //! The mini-kernel as a host process tree: its programs, its parameters, its start.
 //!
-//! Key types: [`MachineOptions`] says what to run and how, [`Images`] is what the mini-kernel consists of, and a running
-//! machine is a `Machine`. Neighbours: `fixtures/abi` defines the memory that both sides share, `record` drives it.
+//! Key types: [`MachineOptions`] says what to run and how, [`Images`] is what the mini-kernel consists of; `Prepared` is a
+//! machine about which everything is known, `Machine` one that runs. Neighbours: `fixtures/abi` defines the memory that both
+//! sides share, `record` drives the machine.
+//!
+//! | file | what |
+//! |---|---|
+//! | `job.rs` | jobs, and how the kernel reads them |
+//! | `tree.rs`, `root.rs`, `programs.rs`, `initramfs.rs` | the machine's first files: by path, from a directory, for the jobs, packed |
+//! | `parameters.rs` | everything else that the kernel is told |
+//! | `input.rs` | console input |
 
 mod initramfs;
+mod input;
+mod job;
+mod parameters;
+mod programs;
+mod root;
+mod tree;
 
 use std::io::Write;
 use std::os::fd::AsFd;
+use std::path::PathBuf;
 use std::time::Duration;
 
-use trapline_abi::boot::{
-    ARGUMENTS_MAX, BootParameters, CLOCK_MONOTONIC, CLOCK_TSC, MAGIC, VERSION,
-};
+pub use input::Input;
+pub use job::{JOBS_MAX, Job};
+/// The scheduling policies.
+pub use trapline_sched::Kind as Scheduler;
+/// A scheduler with its parameters; quantum, tick and seed are among them.
+pub use trapline_sched::Options as SchedulerOptions;
 
-use crate::clock::{Clock, Source};
+use crate::clock::Clock;
 use crate::error::{During, TracerError};
-use crate::ptrace::region::{Region, executable_memory_file};
+use crate::ptrace::region::{Region, create_store, executable_memory_file};
 use crate::ptrace::spawn::{Root, Start};
+use input::{Feeder, Source};
+use job::{Packed, nanoseconds};
+use programs::Programs;
+use tree::Tree;
 
 /// The mini-kernel and the programs that come with it, as ELF files.
 #[derive(Clone, Copy, Debug)]
 pub struct Images<'a> {
     /// The kernel.
     pub kernel: &'a [u8],
-    /// Built-in guests: name, file.
+    /// Built-in guests: name, file. A machine finds them in `/guests`.
     pub guests: &'a [(&'a str, &'a [u8])],
 }
 
 /// What to run on the mini-kernel, and how.
 #[derive(Clone, Debug)]
 pub struct MachineOptions {
-    /// Each job's argument list; the first argument names the program: a built-in guest if it has no slash, else a file.
-    pub jobs: Vec<Vec<String>>,
-    /// Who runs next.
-    pub scheduler: Scheduler,
-    /// Time slice of a thread.
-    pub quantum: Duration,
-    /// Period of the timer interrupt.
-    pub tick: Duration,
+    /// The programs. They become processes 1, 2, ... in this order.
+    pub jobs: Vec<Job>,
+    /// Who runs next. Its seed is that of everything random in the machine.
+    pub scheduler: SchedulerOptions,
     /// Whether kernel memory is closed in user mode.
     pub protect: bool,
-    /// Seed of everything random.
-    pub seed: u64,
+    /// A directory of the host that becomes the machine's root directory.
+    pub root: Option<PathBuf>,
+    /// Where console input comes from.
+    pub input: Input,
+    /// Most bytes of guest memory and files together.
+    pub memory: u64,
+    /// How long a request to `/dev/disk` takes.
+    pub disk_latency: Duration,
     /// The host CPU that the machine runs on.
     pub cpu: usize,
 }
-
-/// The scheduling policies, with their usual parameters (`fixtures/sched/src/options.rs`).
-pub use trapline_sched::Kind as Scheduler;
 
 /// Shortest tick: below it a machine does little but take timer interrupts.
 pub const TICK_MIN: Duration = Duration::from_micros(20);
 /// Longest tick and quantum.
 pub const QUANTUM_MAX: Duration = Duration::from_secs(60);
-/// Most jobs.
-pub const JOBS_MAX: usize = 100;
+/// Least memory: what one small program needs.
+pub const MEMORY_MIN: u64 = 1 << 20;
 
 /// A machine that was started.
 pub(crate) struct Machine {
     pub(crate) root: Root,
     pub(crate) region: Region,
+    /// Ends with the machine.
+    _feeder: Option<Feeder>,
+}
+
+/// A machine about which everything is known; it can be started.
+pub(crate) struct Prepared<'a> {
+    options: &'a MachineOptions,
+    kernel: &'a [u8],
+    packed: Packed,
+    archive: Vec<u8>,
+    input: Source,
+    /// What the user should know, a line each.
+    pub(crate) notes: Vec<String>,
 }
 
 impl MachineOptions {
+    /// These jobs with everything as it usually is: round robin with a quantum of 10 ms and a tick of 1 ms, kernel memory
+    /// closed, no root directory, no input, 256 MiB, a disk that takes 5 ms.
+    #[must_use]
+    pub fn new(jobs: Vec<Job>, cpu: usize) -> Self {
+        Self {
+            jobs,
+            scheduler: SchedulerOptions::new(Scheduler::RoundRobin),
+            protect: true,
+            root: None,
+            input: Input::None,
+            memory: 256 << 20,
+            disk_latency: Duration::from_millis(5),
+            cpu,
+        }
+    }
+
     fn check(&self) -> Result<(), TracerError> {
-        let complaint = if self.jobs.is_empty() || self.jobs.iter().any(Vec::is_empty) {
-            Some("there is no program to run".to_owned())
-        } else if self.jobs.len() > JOBS_MAX {
-            Some(format!(
+        self.complaint()
+            .map_or(Ok(()), |complaint| Err(TracerError::Options(complaint)))?;
+        let mut jobs = self.jobs.iter().enumerate();
+        let refused = jobs.find_map(|(index, job)| Some(job.refuse(index, job.complaint()?)));
+        refused.map_or(Ok(()), Err)
+    }
+
+    fn complaint(&self) -> Option<String> {
+        let (tick, quantum) = (self.scheduler.tick_ns, self.scheduler.quantum_ns);
+        let (least, most) = (nanoseconds(TICK_MIN), nanoseconds(QUANTUM_MAX));
+        let shown = Duration::from_nanos;
+        if self.jobs.is_empty() {
+            return Some("there is no program to run".to_owned());
+        }
+        if self.jobs.len() > JOBS_MAX {
+            return Some(format!(
                 "{} jobs are too many (at most {JOBS_MAX})",
                 self.jobs.len()
-            ))
-        } else if self.tick < TICK_MIN || self.tick > QUANTUM_MAX {
-            Some(format!(
-                "a tick of {:?} is not between {TICK_MIN:?} and {QUANTUM_MAX:?}",
-                self.tick
-            ))
-        } else if self.quantum < self.tick || self.quantum > QUANTUM_MAX {
-            Some(format!(
-                "a quantum of {:?} is not between the tick and {QUANTUM_MAX:?}",
-                self.quantum
-            ))
-        } else {
-            self.empty_argument()
-        };
-        complaint.map_or(Ok(()), |complaint| Err(TracerError::Options(complaint)))
-    }
-
-    /// The boot parameters separate arguments by zero bytes and jobs by an empty argument.
-    fn empty_argument(&self) -> Option<String> {
-        let bad = self
-            .jobs
-            .iter()
-            .flatten()
-            .find(|argument| argument.is_empty() || argument.contains('\0'))?;
-        Some(format!(
-            "argument {bad:?} is empty or holds a zero byte, which a job cannot be given"
-        ))
-    }
-
-    /// Every job's arguments as boot.rs lays them out.
-    fn packed_arguments(&self) -> Result<Vec<u8>, TracerError> {
-        let mut packed = Vec::new();
-        for job in &self.jobs {
-            for argument in job {
-                packed.extend_from_slice(argument.as_bytes());
-                packed.push(0);
-            }
-            packed.push(0);
+            ));
         }
-        if packed.len() > ARGUMENTS_MAX {
+        if tick < least || tick > most {
+            return Some(format!(
+                "a tick of {:?} is not between {TICK_MIN:?} and {QUANTUM_MAX:?}",
+                shown(tick)
+            ));
+        }
+        if quantum < tick || quantum > most {
+            return Some(format!(
+                "a quantum of {:?} is not between the tick and {QUANTUM_MAX:?}",
+                shown(quantum)
+            ));
+        }
+        if self.memory < MEMORY_MIN {
+            return Some(format!(
+                "{} bytes of memory are too few (at least {} MiB)",
+                self.memory,
+                MEMORY_MIN >> 20
+            ));
+        }
+        let wrong = self.scheduler.validate().err()?;
+        // A field's name is that of the option, but for its unit.
+        let wrong = wrong.replace("_ns", "").replace('_', "-");
+        Some(format!("the scheduler's {wrong}"))
+    }
+}
+
+impl<'a> Prepared<'a> {
+    /// Checks the options, finds every program, and packs the machine's files.
+    ///
+    /// # Errors
+    /// What cannot be, in one line; nothing was started.
+    pub(crate) fn new(
+        options: &'a MachineOptions,
+        images: &Images<'a>,
+    ) -> Result<Self, TracerError> {
+        options.check()?;
+        let input = options.input.open()?;
+        let (mut tree, mut notes) = match &options.root {
+            Some(root) => root::read(root)?,
+            None => (Tree::default(), Vec::new()),
+        };
+        notes.extend(programs::add_guests(&mut tree, images)?);
+        let programs = Programs {
+            images,
+            is_rooted: options.root.is_some(),
+        };
+        let mut packed = Packed::default();
+        for (index, job) in options.jobs.iter().enumerate() {
+            let path = programs
+                .place(job, &mut tree)
+                .map_err(|reason| job.refuse(index, reason))?;
+            packed.add(job, &path)?;
+        }
+        if tree.bytes() > options.memory {
             return Err(TracerError::Options(format!(
-                "the arguments are longer than {ARGUMENTS_MAX} bytes"
+                "the machine's files take {} MiB, more than its memory of {} MiB; give it more",
+                tree.bytes().div_ceil(1 << 20),
+                options.memory >> 20
             )));
         }
-        Ok(packed)
+        let archive = initramfs::pack(tree).during("pack the machine's files")?;
+        Ok(Self {
+            options,
+            kernel: images.kernel,
+            packed,
+            archive,
+            input,
+            notes,
+        })
+    }
+
+    /// Boots the machine; the calling thread traces it, or it runs on its own.
+    pub(crate) fn start(self, clock: &Clock, traced: bool) -> Result<Machine, TracerError> {
+        let length = self.archive.len();
+        let parameters =
+            parameters::boot_parameters(self.options, &self.packed, length, clock, traced)?;
+        let store = create_store()?;
+        let region = Region::create(&parameters, &self.archive)?;
+        drop(self.archive);
+        let image = executable_memory_file(c"trapline-kernel")?;
+        let mut image = std::fs::File::from(image);
+        image
+            .write_all(self.kernel)
+            .during("write the kernel image")?;
+        let feeder = Feeder::start(self.input, region.file())?;
+        let root = Root::start(&Start {
+            image: image.as_fd(),
+            region: region.file(),
+            store: store.as_fd(),
+            cpu: self.options.cpu,
+            traced,
+        })?;
+        Ok(Machine {
+            root,
+            region,
+            _feeder: feeder,
+        })
     }
 }
 
 impl Machine {
-    /// Boots a machine that the calling thread traces, or that runs on its own.
+    /// Prepares and boots a machine.
     pub(crate) fn start(
         options: &MachineOptions,
         images: &Images,
         clock: &Clock,
         traced: bool,
     ) -> Result<Self, TracerError> {
-        options.check()?;
-        let archive = initramfs::build(&options.jobs, images)?;
-        let parameters = parameters(options, clock, traced, archive.len())?;
-        let region = Region::create(&parameters, &archive)?;
-        let image = executable_memory_file(c"trapline-kernel")?;
-        let mut image = std::fs::File::from(image);
-        image
-            .write_all(images.kernel)
-            .during("write the kernel image")?;
-        let start = Start {
-            image: image.as_fd(),
-            region: region.file(),
-            cpu: options.cpu,
-            traced,
-        };
-        Ok(Self {
-            root: Root::start(&start)?,
-            region,
-        })
+        Prepared::new(options, images)?.start(clock, traced)
     }
-}
-
-fn parameters(
-    options: &MachineOptions,
-    clock: &Clock,
-    traced: bool,
-    archive_length: usize,
-) -> Result<Box<BootParameters>, TracerError> {
-    let packed = options.packed_arguments()?;
-    let mut arguments = [0; ARGUMENTS_MAX];
-    arguments[..packed.len()].copy_from_slice(&packed);
-    let (clock_base, clock_multiplier) = clock.parameters();
-    let return_key = getrandom::u64()
-        .map_err(|_| TracerError::Options("the host has no random numbers".to_owned()))?;
-    Ok(Box::new(BootParameters {
-        magic: MAGIC,
-        version: VERSION,
-        protect: options.protect.into(),
-        traced: traced.into(),
-        clock: if clock.source() == Source::Tsc {
-            CLOCK_TSC
-        } else {
-            CLOCK_MONOTONIC
-        },
-        clock_base,
-        clock_multiplier,
-        quantum_ns: options.quantum.as_nanos() as u64,
-        tick_ns: options.tick.as_nanos() as u64,
-        seed: options.seed,
-        return_key,
-        saved_state: signal_frame_bytes(),
-        initramfs_length: archive_length as u64,
-        scheduler: options.scheduler as u32,
-        jobs: options.jobs.len() as u32,
-        arguments_length: packed.len() as u32,
-        padding: 0,
-        arguments,
-    }))
-}
-
-/// Most bytes of a signal frame on this host, vector registers included; a generous guess where the host does not say.
-fn signal_frame_bytes() -> u64 {
-    const AT_MINSIGSTKSZ: u64 = 51;
-    const GUESS: u64 = 4096;
-    let vector = std::fs::read("/proc/self/auxv").unwrap_or_default();
-    let word = |bytes: &[u8]| bytes.try_into().map_or(0, u64::from_ne_bytes);
-    vector
-        .chunks_exact(16)
-        .find(|entry| word(&entry[..8]) == AT_MINSIGSTKSZ)
-        .map_or(GUESS, |entry| word(&entry[8..]))
 }

@@ -1,23 +1,24 @@
-//! The kernel region as the recorder sees it: a memory file that it fills before the start and whose log it then reads.
+//! The kernel region as the recorder sees it: a memory file that it fills before the start and whose log it then reads. And
+//! the store, a second memory file that it makes and never looks into. Neighbour: `input_ring.rs`.
 
 use std::fs::File;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::os::unix::fs::FileExt;
 use std::ptr::NonNull;
-use std::sync::atomic::{
-    AtomicU32,
-    Ordering::{Acquire, SeqCst},
-};
+use std::sync::atomic::Ordering::{Acquire, SeqCst};
 use std::time::Duration;
 
 use nix::sys::memfd::{MFdFlags, memfd_create};
 use nix::sys::mman::{MapFlags, ProtFlags, mmap, munmap};
+use nix::sys::resource::{RLIM_INFINITY, Resource, getrlimit};
 use trapline_abi::boot::BootParameters;
 use trapline_abi::layout::{
-    COLD_OFFSET, INITRAMFS_MAX, INITRAMFS_OFFSET, KERNEL_LENGTH, LOG_OFFSET,
+    COLD_OFFSET, INITRAMFS_MAX, INITRAMFS_OFFSET, KERNEL_LENGTH, LOG_OFFSET, STORE_SLOT,
+    STORE_SLOTS,
 };
 use trapline_abi::log::{CAPACITY, Record, Ring};
 
+use super::{sleep_while, wake};
 use crate::error::{During, TracerError};
 
 /// The mapped region. Unmapped when dropped; the machine's own mappings live on.
@@ -37,13 +38,12 @@ impl Region {
     ) -> Result<Self, TracerError> {
         if initramfs.len() as u64 > INITRAMFS_MAX {
             return Err(TracerError::Options(format!(
-                "the programs are larger than {INITRAMFS_MAX} bytes"
+                "the machine's files are larger than {INITRAMFS_MAX} bytes"
             )));
         }
         let file = File::from(executable_memory_file(c"trapline-region")?);
         let length = COLD_OFFSET + INITRAMFS_OFFSET + initramfs.len() as u64;
-        file.set_len(length)
-            .during("size the machine's memory (is there a file size limit?)")?;
+        file.set_len(length).during("size the machine's memory")?;
         // SAFETY: BootParameters is plain integers without padding between them; its bytes may be read.
         let parameters = unsafe {
             std::slice::from_raw_parts(
@@ -54,7 +54,7 @@ impl Region {
         file.write_all_at(parameters, COLD_OFFSET)
             .during("write the boot parameters")?;
         file.write_all_at(initramfs, COLD_OFFSET + INITRAMFS_OFFSET)
-            .during("write the machine's programs")?;
+            .during("write the machine's files")?;
         let length = (KERNEL_LENGTH as usize)
             .try_into()
             .map_err(|_| TracerError::Options("no memory".to_owned()))?;
@@ -119,22 +119,7 @@ impl Region {
         };
         reader.store(1, SeqCst);
         if head.load(SeqCst) == tail.load(SeqCst) {
-            let time = libc::timespec {
-                tv_sec: at_most.as_secs() as i64,
-                tv_nsec: at_most.subsec_nanos().into(),
-            };
-            // SAFETY: the futex word and the time outlive the call.
-            unsafe {
-                libc::syscall(
-                    libc::SYS_futex,
-                    reader.as_ptr(),
-                    libc::FUTEX_WAIT,
-                    1,
-                    &raw const time,
-                    0,
-                    0,
-                )
-            };
+            sleep_while(reader, 1, Some(at_most));
         }
         reader.store(0, SeqCst);
     }
@@ -152,9 +137,23 @@ impl Drop for Region {
     }
 }
 
-fn wake(word: &AtomicU32) {
-    // SAFETY: the futex word outlives the call.
-    unsafe { libc::syscall(libc::SYS_futex, word.as_ptr(), libc::FUTEX_WAKE, 1, 0, 0, 0) };
+/// The machine's store: an empty memory file of [`STORE_SLOTS`] slots, for the contents of its files and pipes.
+///
+/// # Errors
+/// When the host limits the size of files: the store is far larger than what is ever in it.
+pub(crate) fn create_store() -> Result<File, TracerError> {
+    const LENGTH: u64 = STORE_SLOTS * STORE_SLOT;
+    let (limit, _) = getrlimit(Resource::RLIMIT_FSIZE).during("ask for the file size limit")?;
+    // Growing a file beyond the limit is not refused but ends the process (SIGXFSZ).
+    if limit != RLIM_INFINITY && limit < LENGTH {
+        return Err(TracerError::Options(
+            "the file size limit leaves no room for the machine's sparse store; run `ulimit -f unlimited` first"
+                .to_owned(),
+        ));
+    }
+    let store = File::from(executable_memory_file(c"trapline-store")?);
+    store.set_len(LENGTH).during("size the machine's store")?;
+    Ok(store)
 }
 
 /// A memory file that may be executed, on hosts that ask for that and on older ones.

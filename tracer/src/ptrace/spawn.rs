@@ -10,11 +10,11 @@ use nix::fcntl::OFlag;
 use nix::sched::{CpuSet, sched_setaffinity};
 use nix::sys::prctl;
 use nix::sys::ptrace;
-use nix::sys::resource::{Resource, setrlimit};
+use nix::sys::resource::{Resource, getrlimit, setrlimit};
 use nix::sys::signal::{SigSet, Signal};
 use nix::sys::wait::{WaitPidFlag, WaitStatus, waitpid};
 use nix::unistd::{ForkResult, Pid, fork, pipe2};
-use trapline_abi::layout::REGION_DESCRIPTOR;
+use trapline_abi::layout::{REGION_DESCRIPTOR, STORE_DESCRIPTOR};
 
 use super::task::{Wait, machine_options, wait_any};
 use crate::error::{During, TracerError};
@@ -25,6 +25,8 @@ pub(crate) struct Start<'a> {
     pub(crate) image: BorrowedFd<'a>,
     /// The kernel region's memory file.
     pub(crate) region: BorrowedFd<'a>,
+    /// The store's memory file.
+    pub(crate) store: BorrowedFd<'a>,
     /// The CPU that the machine gets.
     pub(crate) cpu: usize,
     /// Whether this thread becomes its tracer.
@@ -250,25 +252,51 @@ fn settle(start: &Start, recorder: Pid) -> Result<Infallible, (u8, Errno)> {
     Err((5, Errno::last()))
 }
 
-/// The region at its known number, the image out of the way, and nothing else: no terminal, no files. Gives the image.
+/// The region and the store at their known numbers, the image out of the way, and nothing else: no terminal, no files, not
+/// even what the recorder itself was given by mistake. Gives the image.
 fn place_descriptors(start: &Start) -> Result<i32, Errno> {
+    let out_of_the_way = |descriptor: BorrowedFd| {
+        // SAFETY: copies a descriptor of this new process.
+        let copy = unsafe {
+            let descriptor = descriptor.as_raw_fd();
+            libc::fcntl(descriptor, libc::F_DUPFD_CLOEXEC, HIGH_DESCRIPTOR)
+        };
+        Errno::result(copy)
+    };
+    let image = out_of_the_way(start.image)?;
+    // Either may lie where the other belongs.
+    let (region, store) = (out_of_the_way(start.region)?, out_of_the_way(start.store)?);
     // SAFETY: descriptors of this new process, which owns its whole table.
     unsafe {
-        let image = libc::fcntl(
-            start.image.as_raw_fd(),
-            libc::F_DUPFD_CLOEXEC,
-            HIGH_DESCRIPTOR,
-        );
-        Errno::result(image)?;
-        let region = start.region.as_raw_fd();
-        if region == REGION_DESCRIPTOR {
-            Errno::result(libc::fcntl(region, libc::F_SETFD, 0))?;
-        } else {
-            Errno::result(libc::dup2(region, REGION_DESCRIPTOR))?;
-        }
+        Errno::result(libc::dup2(region, REGION_DESCRIPTOR))?;
+        Errno::result(libc::dup2(store, STORE_DESCRIPTOR))?;
         for descriptor in 0..REGION_DESCRIPTOR {
             libc::close(descriptor);
         }
-        Ok(image)
     }
+    close_at_execution(STORE_DESCRIPTOR + 1)?;
+    Ok(image)
+}
+
+/// Lets every descriptor from this one on end with the execution of the image.
+fn close_at_execution(first: i32) -> Result<(), Errno> {
+    // SAFETY: descriptors of this new process, which owns its whole table; no memory is passed.
+    let done = unsafe {
+        libc::syscall(
+            libc::SYS_close_range,
+            first,
+            u32::MAX,
+            libc::CLOSE_RANGE_CLOEXEC,
+        )
+    };
+    if done == 0 {
+        return Ok(());
+    }
+    // Linux before 5.11 lets them be marked one by one.
+    let (end, _) = getrlimit(Resource::RLIMIT_NOFILE)?;
+    for descriptor in first..i32::try_from(end).unwrap_or(i32::MAX) {
+        // SAFETY: as above; a number without a descriptor is refused.
+        unsafe { libc::fcntl(descriptor, libc::F_SETFD, libc::FD_CLOEXEC) };
+    }
+    Ok(())
 }

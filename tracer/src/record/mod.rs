@@ -1,7 +1,7 @@
 //! Recording: from stops and the kernel's log to a finished trace folder.
 //!
 //! `traced` and `alone` drive the machine, `observe` reads its log, `convert` (with `numbers`) turns records into events,
-//! `stop` ends it early. A live ptrace stop never leaves `traced`.
+//! `stop` ends it early, `target` notes what ran. A live ptrace stop never leaves `traced`.
 
 mod alone;
 mod convert;
@@ -9,6 +9,7 @@ mod numbers;
 mod observe;
 mod pin;
 mod stop;
+mod target;
 mod traced;
 
 use std::path::PathBuf;
@@ -16,7 +17,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use trapline_trace_format::event::{Event, EventKind};
 use trapline_trace_format::folder::TraceWriter;
-use trapline_trace_format::meta::{FORMAT_VERSION, Meta, Outcome, Target, Witnesses};
+use trapline_trace_format::meta::{FORMAT_VERSION, Meta, Outcome, Witnesses};
 
 pub(crate) use alone::run as run_alone;
 pub(crate) use observe::{Ending, Sink};
@@ -28,7 +29,7 @@ use crate::calibrate::calibrate;
 use crate::clock::Clock;
 use crate::error::TracerError;
 use crate::host;
-use crate::machine::{Images, Machine, MachineOptions};
+use crate::machine::{Images, MachineOptions, Prepared};
 use crate::witness;
 
 /// What to record, and where to.
@@ -54,6 +55,8 @@ pub trait Listener {
     fn console(&mut self, bytes: &[u8]);
     /// So many events were recorded so far. Called about ten times a second.
     fn progress(&mut self, events: u64);
+    /// Something that the user should know, in one line. Called before the machine starts.
+    fn note(&mut self, note: &str);
 }
 
 /// A finished recording.
@@ -76,6 +79,8 @@ pub fn record(
     stop: &Stop,
     listener: &mut dyn Listener,
 ) -> Result<Recorded, TracerError> {
+    let prepared = Prepared::new(&options.machine, images)?;
+    prepared.notes.iter().for_each(|note| listener.note(note));
     let clock = Clock::start();
     let cpu = options.machine.cpu;
     let calibration = calibrate(images, &clock, cpu, options.machine.protect, options.traced)?;
@@ -86,7 +91,7 @@ pub fn record(
         started_unix_s: SystemTime::now()
             .duration_since(UNIX_EPOCH)
             .map_or(0, |time| time.as_secs()),
-        target: target(options),
+        target: target::mini(options),
         host: host::facts(&clock, cpu)?,
         calibration,
         outcome: Outcome::Recording,
@@ -110,7 +115,7 @@ pub fn record(
     };
 
     let boot_start = clock.now();
-    let ran = run(options, images, &clock, stop, &mut sink);
+    let ran = run(options, prepared, &clock, stop, &mut sink);
     folder.keep = sink.events > 0;
     let ending = ran?;
 
@@ -139,13 +144,13 @@ pub fn record(
 
 fn run(
     options: &RecordOptions,
-    images: &Images,
+    prepared: Prepared,
     clock: &Clock,
     stop: &Stop,
     sink: &mut Recorder,
 ) -> Result<Ending, TracerError> {
     let _pinned = Pinned::for_recorder(options.machine.cpu, options.traced)?;
-    let machine = Machine::start(&options.machine, images, clock, options.traced)?;
+    let machine = prepared.start(clock, options.traced)?;
     let _armed = stop.arm(machine.root.killer()?, options.limit);
     if options.traced {
         run_traced(
@@ -157,19 +162,6 @@ fn run(
         )
     } else {
         run_alone(machine, &options.machine, sink, Recorder::housekeeping)
-    }
-}
-
-fn target(options: &RecordOptions) -> Target {
-    let machine = &options.machine;
-    Target::Mini {
-        jobs: machine.jobs.clone(),
-        scheduler: machine.scheduler.name().to_owned(),
-        quantum_ns: machine.quantum.as_nanos() as i64,
-        tick_ns: machine.tick.as_nanos() as i64,
-        protect: machine.protect,
-        traced: options.traced,
-        seed: machine.seed,
     }
 }
 

@@ -128,17 +128,13 @@ impl<'a, S: Sink> Observer<'a, S> {
                 Ok(())
             }
             Entry::LoadFailed(job, reason) => {
-                let command = self
-                    .options
-                    .jobs
-                    .get(job)
-                    .map_or_else(String::new, |job| job.join(" "));
-                Err(TracerError::Job {
-                    number: job + 1,
-                    command,
-                    reason,
-                })
+                let refused = self.options.jobs.get(job);
+                Err(refused.map_or_else(
+                    || TracerError::Machine(format!("its job {job} is none of ours: {reason}")),
+                    |refused| refused.refuse(job, reason.clone()),
+                ))
             }
+            Entry::Untold => Ok(()),
             Entry::Panic(text) => {
                 self.panic.push_str(&text);
                 Ok(())

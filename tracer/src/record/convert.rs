@@ -28,8 +28,6 @@ pub(crate) enum Entry {
     LoadFailed(usize, String),
     /// A piece of the kernel's last words.
     Panic(String),
-    /// Nothing that a trace has a place for yet.
-    Untold,
 }
 
 /// The event that `record` stands for, at its time since `origin`.
@@ -62,9 +60,6 @@ pub(crate) fn entry(record: &Record, origin: u64) -> Result<Entry, TracerError> 
                 space: space(record.words[6]),
             };
             return Ok(lives(record, origin, kind));
-        }
-        Kind::Executed | Kind::ProcessExited | Kind::Map | Kind::Signal | Kind::Input => {
-            return Ok(Entry::Untold);
         }
         Kind::Exited => EventKind::Exited {
             status: exit_status(record)?,

@@ -134,7 +134,6 @@ impl<'a, S: Sink> Observer<'a, S> {
                     |refused| refused.refuse(job, reason.clone()),
                 ))
             }
-            Entry::Untold => Ok(()),
             Entry::Panic(text) => {
                 self.panic.push_str(&text);
                 Ok(())

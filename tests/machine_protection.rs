@@ -148,7 +148,7 @@ fn an_unknown_call_is_refused_counted_and_named() {
         .lines()
         .find(|line| line.contains("ENOSYS"))
         .map(str::to_owned);
-    for name in ["#500 (1)", "#9999 (1)", "#-1 (1)"] {
+    for name in ["#500 ×1", "#9999 ×1", "#-1 ×1"] {
         assert!(
             line.as_ref().is_some_and(|line| line.contains(name)),
             "{}",

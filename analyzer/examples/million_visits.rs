@@ -8,7 +8,7 @@ use std::time::Instant;
 
 use trapline_analyzer::Analysis;
 use trapline_trace_format::event::{
-    Cause, Event, EventKind, ProcessId, Seen, SwitchReason, ThreadId, Trap,
+    Cause, Event, EventKind, ProcessId, Role, Seen, SpaceId, SwitchReason, ThreadId, Trap,
 };
 use trapline_trace_format::folder::TraceWriter;
 use trapline_trace_format::meta::{
@@ -60,8 +60,9 @@ fn record(path: &Path) -> Result<(), Failure> {
         now += pass;
         let (process, thread) = (ProcessId(thread), ThreadId(thread));
         let kind = match kind {
-            EventKind::Held { seen, .. } => EventKind::Held {
+            EventKind::Held { seen, space, .. } => EventKind::Held {
                 until: now + 6000,
+                space,
                 seen,
             },
             other => other,
@@ -78,6 +79,8 @@ fn record(path: &Path) -> Result<(), Failure> {
         let kind = EventKind::Created {
             parent: ProcessId(0),
             name: "storm".to_owned(),
+            role: Role::Process,
+            space: SpaceId(thread),
         };
         append(0, thread, kind)?;
     }
@@ -102,6 +105,7 @@ fn record(path: &Path) -> Result<(), Failure> {
             thread,
             EventKind::Held {
                 until: 0,
+                space: SpaceId(thread),
                 seen: Seen::Return,
             },
         )?;
@@ -116,7 +120,16 @@ fn record(path: &Path) -> Result<(), Failure> {
             number,
             instruction: 0x40_1000,
         };
-        append(7000 + noise, thread, EventKind::Held { until: 0, seen })?;
+        let space = SpaceId(thread);
+        append(
+            7000 + noise,
+            thread,
+            EventKind::Held {
+                until: 0,
+                space,
+                seen,
+            },
+        )?;
         let arguments = [u64::from(visit), 0, 0, 0, 0, 0];
         let trap = Trap {
             cause,
@@ -141,6 +154,7 @@ fn begin(to: u32, reason: SwitchReason) -> EventKind {
     EventKind::SwitchBegin {
         to: ThreadId(to),
         reason,
+        waits: None,
     }
 }
 

@@ -4,10 +4,12 @@
 
 use std::path::Path;
 
+use trapline_trace_format::event::{Nanos, ProcessId};
 use trapline_trace_format::folder::Trace;
 use trapline_trace_format::meta::Meta;
 
 use crate::error::AnalyzerError;
+use crate::memory::Mapping;
 use crate::summary::{PlotData, Summary};
 use crate::tables::{self, Tables};
 use crate::{plot_data, statistics};
@@ -64,6 +66,8 @@ impl Analysis {
         let tables = &self.tables;
         let partition = statistics::partition::parts(tables)?;
         let causes = statistics::causes::causes(tables, &partition)?;
+        let threads = statistics::threads::threads(tables, &partition)?;
+        let processes = statistics::processes::processes(tables, &threads)?;
         Ok(Summary {
             name: self.name.clone(),
             meta: self.meta.clone(),
@@ -73,10 +77,27 @@ impl Analysis {
             causes,
             syscalls: statistics::syscalls::syscalls(tables)?,
             switches: statistics::switches::switches(tables)?,
-            threads: statistics::threads::threads(tables, &partition)?,
+            unknown_calls: statistics::syscalls::unknown_calls(tables)?,
+            page_faults: statistics::processes::all_page_faults(&processes),
+            blocked: statistics::processes::all_blocked(&threads),
+            processes,
+            threads,
             quantum: statistics::quantum::quantum(tables, &self.meta.target)?,
             partition,
         })
+    }
+
+    /// What the process could address once everything up to `time_ns` had happened, lowest address first. Nothing before
+    /// its arrival, from its end on, and where there is no such process.
+    ///
+    /// # Errors
+    /// As [`Analysis::summary`].
+    pub fn memory_map_at(
+        &self,
+        process: ProcessId,
+        time_ns: Nanos,
+    ) -> Result<Vec<Mapping>, AnalyzerError> {
+        statistics::memory::map_at(&self.tables, process.0, time_ns)
     }
 
     /// What plots need on top of the summary.

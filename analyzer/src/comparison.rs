@@ -6,7 +6,7 @@
 //! |---|---|---|
 //! | `visits.CAUSE.count`, `syscalls.NAME.count`, `syscalls.all.errors`, `syscalls.all.unknown` | count | more |
 //! | `switches.REASON.count`, `switches.voluntary.count`, `switches.involuntary.count` | count | more; neither for `idle` |
-//! | `threads.all.count` | count | neither |
+//! | `processes.all.count`, `threads.all.count` | count | neither |
 //! | `overhead.control.share` (without the probe) | share | more |
 //! | `overhead.probe.share` | share | neither |
 //! | `time.wall.total`, `time.user.total`, `time.kernel.total`, `time.switch.total` | nanoseconds | more |
@@ -93,6 +93,12 @@ fn counts(base: &Summary, new: &Summary) -> Vec<ComparisonRow> {
         "switches.involuntary.count".to_owned(),
         LOWER,
         &involuntary,
+    ));
+    let processes = |s: &Summary| Some(s.processes.len() as u64);
+    rows.push(count(
+        "processes.all.count".to_owned(),
+        Polarity::Neutral,
+        &processes,
     ));
     let threads = |s: &Summary| Some(s.threads.len() as u64);
     rows.push(count(

@@ -16,6 +16,7 @@
 mod analysis;
 pub mod comparison;
 mod error;
+pub mod memory;
 mod plot_data;
 mod statistics;
 pub mod summary;
@@ -27,5 +28,6 @@ mod testing;
 pub use analysis::Analysis;
 pub use comparison::compare;
 pub use error::AnalyzerError;
+pub use memory::Mapping;
 pub use summary::{Comparison, PlotData, Summary};
 pub use syscall_names::syscall_name;

@@ -1,15 +1,19 @@
-//! What plots need on top of the summary: the intervals of a span of time, and histograms.
+//! What plots need on top of the summary: the intervals of a span of time, histograms, and memory maps.
 //!
 //! The span begins at 0 and ends before the first slice or visit that is one too many for a page; intervals that reach
 //! beyond it are cut at its end.
+
+use std::collections::HashMap;
 
 use polars::prelude::{DataFrame, LazyFrame, col};
 use trapline_trace_format::event::{Nanos, SwitchReason};
 
 use crate::error::AnalyzerError;
+use crate::memory::Mapping;
+use crate::statistics::memory::Peak;
 use crate::statistics::{self, distribution::buckets};
 use crate::statistics::{cause_of, reason_of};
-use crate::summary::{Bucket, PlotData, Slice, Visit};
+use crate::summary::{Bucket, MemoryColumn, MemoryPicture, Part, PlotData, Slice, Visit};
 use crate::syscall_names::syscall_name;
 use crate::tables::Tables;
 
@@ -18,7 +22,8 @@ const MAX_SYSCALLS: usize = 8;
 
 /// The data of all plots.
 pub(crate) fn plot_data(tables: &Tables) -> Result<PlotData, AnalyzerError> {
-    let wall_ns = statistics::partition::wall_ns(&statistics::partition::parts(tables)?);
+    let partition = statistics::partition::parts(tables)?;
+    let wall_ns = statistics::partition::wall_ns(&partition);
     let (slices, slices_end_ns) = first_rows(&tables.slices, SLICE, "start_ns", wall_ns)?;
     let (visits, visits_end_ns) = first_rows(&tables.visits, VISIT, "enter_ns", wall_ns)?;
     let shown_ns = slices_end_ns.min(visits_end_ns);
@@ -33,6 +38,7 @@ pub(crate) fn plot_data(tables: &Tables) -> Result<PlotData, AnalyzerError> {
             .map(of_reason)
             .collect(),
         quanta: buckets(&statistics::quantum::lengths(tables)?),
+        memory: memory(tables, &partition)?,
     })
 }
 
@@ -107,4 +113,50 @@ fn syscall_costs(tables: &Tables) -> Result<Vec<(String, Vec<Bucket>)>, Analyzer
     Ok(calls
         .map(|(number, times)| (syscall_name(number), buckets(&times)))
         .collect())
+}
+
+/// The largest memory map of each of the processes with most CPU time, by arrival.
+fn memory(tables: &Tables, partition: &[Part]) -> Result<MemoryPicture, AnalyzerError> {
+    use statistics::memory::{Crowds, Stacks, at_peaks, changes, peaks, programs};
+    let changes = changes(tables)?;
+    let programs = programs(tables)?;
+    let threads = statistics::threads::threads(tables, partition)?;
+    let peaks = peaks(&changes, &programs, &Crowds::of_threads(&threads));
+    let mut cpu_ns: HashMap<u32, Nanos> = HashMap::new();
+    for thread in &threads {
+        let total = cpu_ns.entry(thread.process).or_default();
+        *total = total.saturating_add(thread.user_ns.saturating_add(thread.kernel_ns));
+    }
+    let mut chosen: Vec<_> = peaks.into_iter().collect();
+    chosen.sort_by_key(|(process, _)| {
+        (
+            std::cmp::Reverse(cpu_ns.get(process).copied().unwrap_or(0)),
+            *process,
+        )
+    });
+    let left_out = chosen.len().saturating_sub(PlotData::MAX_MAPS) as u64;
+    chosen.truncate(PlotData::MAX_MAPS);
+    // Ids rise with arrival.
+    chosen.sort_by_key(|(process, _)| *process);
+
+    let stacks = Stacks::of(tables, &programs)?;
+    let moments: Vec<_> = chosen.iter().map(|(_, peak)| *peak).collect();
+    let maps = at_peaks(&changes, &stacks, &moments);
+    let column = |((process, peak), mappings): ((u32, Peak), Vec<Mapping>)| {
+        let mut named = programs.iter().filter(|program| program.process == process);
+        MemoryColumn {
+            process,
+            name: named
+                .next_back()
+                .map_or_else(String::new, |program| program.name.clone()),
+            time_ns: peak.time_ns,
+            threads: peak.threads,
+            space: peak.space,
+            mappings,
+        }
+    };
+    Ok(MemoryPicture {
+        columns: chosen.into_iter().zip(maps).map(column).collect(),
+        left_out,
+    })
 }

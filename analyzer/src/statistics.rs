@@ -3,8 +3,10 @@
 
 pub(crate) mod causes;
 pub(crate) mod distribution;
+pub(crate) mod memory;
 pub(crate) mod overhead;
 pub(crate) mod partition;
+pub(crate) mod processes;
 pub(crate) mod quantum;
 mod query;
 pub(crate) mod switches;
@@ -13,4 +15,4 @@ pub(crate) mod syscalls;
 mod tests;
 pub(crate) mod threads;
 
-pub(crate) use query::{cause_of, reason_of};
+pub(crate) use query::{cause_of, reason_of, unknown};

@@ -1,11 +1,18 @@
 //! What the analyzer says of one trace: plain numbers with their units, no dataframe.
 //!
-//! Key type: [`Summary`], which reports print, draw and serialise (`--json`). Neighbours: `statistics/*` compute each
-//! part, `comparison.rs` compares two of them.
+//! Key type: [`Summary`], which reports print, draw and serialise (`--json`). Neighbours: `summary/lives.rs` has what is
+//! said of processes and threads, `summary/plot_data.rs` what pictures need on top; `statistics/*` compute each part,
+//! `comparison.rs` compares two of them.
+
+mod lives;
+mod plot_data;
 
 use serde::{Deserialize, Serialize};
-use trapline_trace_format::event::{Cause, ExitStatus, Nanos, SwitchReason};
+use trapline_trace_format::event::{Cause, Nanos, SwitchReason};
 use trapline_trace_format::meta::Meta;
+
+pub use lives::{BlockedStat, PageFaults, ProcessStat, ThreadStat};
+pub use plot_data::{Bucket, MemoryColumn, MemoryPicture, PlotData, Slice, Visit};
 
 /// Statistics of one trace.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -28,6 +35,14 @@ pub struct Summary {
     pub syscalls: Vec<SyscallStat>,
     /// One row per reason of context switch that occurred, in the order of [`SwitchReason::ALL`].
     pub switches: Vec<SwitchStat>,
+    /// System calls that the kernel did not know, by program; most calls first.
+    pub unknown_calls: Vec<UnknownCall>,
+    /// Page faults of all processes together.
+    pub page_faults: PageFaults,
+    /// Time blocked of all threads together, by what they waited for; most time first.
+    pub blocked: Vec<BlockedStat>,
+    /// One row per process (without the kernel itself), by arrival, then id.
+    pub processes: Vec<ProcessStat>,
     /// One row per thread (without the idle thread), by arrival, then id.
     pub threads: Vec<ThreadStat>,
     /// How long quanta were beside what was asked. None when no quantum expired.
@@ -128,6 +143,19 @@ pub struct SyscallStat {
     pub elapsed: Distribution,
 }
 
+/// A system call that the kernel did not know (ENOSYS), as one program made it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct UnknownCall {
+    /// Name of the program.
+    pub program: String,
+    /// The call's number in the Linux x86-64 ABI.
+    pub number: i32,
+    /// Its name, or `#NUMBER`.
+    pub name: String,
+    /// How many times.
+    pub count: u64,
+}
+
 /// All context switches for one reason.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct SwitchStat {
@@ -139,39 +167,6 @@ pub struct SwitchStat {
     pub cost: Distribution,
 }
 
-/// One thread's life.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct ThreadStat {
-    /// Its id.
-    pub thread: u32,
-    /// Its process.
-    pub process: u32,
-    /// Program name.
-    pub name: String,
-    /// When it arrived.
-    pub arrival_ns: Nanos,
-    /// CPU time in user mode.
-    pub user_ns: Nanos,
-    /// CPU time in the kernel on its behalf.
-    pub kernel_ns: Nanos,
-    /// Ready but not running.
-    pub waiting_ns: Nanos,
-    /// Neither ready nor running.
-    pub blocked_ns: Nanos,
-    /// First run - arrival. None if it never ran.
-    pub response_ns: Option<Nanos>,
-    /// Completion - arrival. None if it had not ended when the trace did.
-    pub turnaround_ns: Option<Nanos>,
-    /// Context switches that it asked for.
-    pub voluntary: u64,
-    /// Context switches that it did not ask for.
-    pub involuntary: u64,
-    /// Mode switches into the kernel.
-    pub traps: u64,
-    /// How it ended, if it did.
-    pub status: Option<ExitStatus>,
-}
-
 /// Quanta that the timer ended: asked against got.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct QuantumStat {
@@ -180,65 +175,6 @@ pub struct QuantumStat {
     /// What threads got that were switched away for an expired quantum: from getting the CPU to losing it, less the
     /// tracer's time.
     pub got: Distribution,
-}
-
-/// What the plots need on top of a [`Summary`]: individual intervals and bucket counts.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-pub struct PlotData {
-    /// Who had the CPU, in time order, at most [`PlotData::MAX_INTERVALS`] of them.
-    pub slices: Vec<Slice>,
-    /// Kernel visits of the same span of time, in time order, at most [`PlotData::MAX_INTERVALS`].
-    pub visits: Vec<Visit>,
-    /// End of the span that `slices` and `visits` show; less than the wall time when there were too many.
-    pub shown_ns: Nanos,
-    /// Kernel time per visit by system call (the eight with most visits), log-linear buckets.
-    pub syscall_costs: Vec<(String, Vec<Bucket>)>,
-    /// Switch costs by reason, log-linear buckets.
-    pub switch_costs: Vec<(SwitchReason, Vec<Bucket>)>,
-    /// Lengths of expired quanta, log-linear buckets.
-    pub quanta: Vec<Bucket>,
-}
-
-impl PlotData {
-    /// More intervals than this do not fit on a page.
-    pub const MAX_INTERVALS: usize = 20_000;
-}
-
-/// One stay of a thread on the CPU.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Slice {
-    /// Which thread; 0 is idle.
-    pub thread: u32,
-    /// From this time
-    pub start_ns: Nanos,
-    /// to this time.
-    pub end_ns: Nanos,
-    /// Why it lost the CPU. None when the trace ended.
-    pub reason: Option<SwitchReason>,
-}
-
-/// One stay in the kernel, for drawing.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Visit {
-    /// Whose.
-    pub thread: u32,
-    /// Why.
-    pub cause: Cause,
-    /// From this time
-    pub start_ns: Nanos,
-    /// to this time (return-from-trap, switch away or end of the thread, whichever was first).
-    pub end_ns: Nanos,
-}
-
-/// A bucket of a histogram.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Bucket {
-    /// Lowest value in it.
-    pub low_ns: Nanos,
-    /// First value above it.
-    pub high_ns: Nanos,
-    /// Number of values.
-    pub count: u64,
 }
 
 /// Two traces beside each other.

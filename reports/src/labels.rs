@@ -2,8 +2,8 @@
 //!
 //! Every string made here from a trace has passed [`escape`].
 
-use trapline_analyzer::summary::{Activity, Summary};
-use trapline_trace_format::event::{Cause, ExitStatus};
+use trapline_analyzer::summary::{Activity, ProcessStat, Summary};
+use trapline_trace_format::event::{Cause, ExitStatus, Waits};
 use trapline_trace_format::meta::{Host, Meta, Outcome, Target, Tuning, Witnesses};
 
 use crate::text::escape::{escape, escape_short};
@@ -14,12 +14,44 @@ const MAX_NAME: usize = 32;
 /// A command line longer than this is cut where it is one of several.
 const MAX_JOB: usize = 60;
 
-/// A thread as `name (id)`.
+/// A thread as `name (process)` where it is its process's first, else as `name (process/thread)`.
 pub(crate) fn thread(summary: &Summary, id: u32) -> String {
     match summary.threads.iter().find(|t| t.thread == id) {
-        Some(t) => format!("{} ({id})", escape_short(&t.name, MAX_NAME)),
+        Some(t) if t.process == id => named(&t.name, id),
+        Some(t) => format!("{} ({}/{id})", escape_short(&t.name, MAX_NAME), t.process),
         None if id == 0 => "idle".to_owned(),
         None => format!("thread {id}"),
+    }
+}
+
+/// A process as `name (id)`.
+pub(crate) fn process(summary: &Summary, id: u32) -> String {
+    match summary.processes.iter().find(|p| p.process == id) {
+        Some(p) => named(&p.name, id),
+        None if id == 0 => "the kernel".to_owned(),
+        None => format!("process {id}"),
+    }
+}
+
+/// A program's name with the number of the process that runs it.
+pub(crate) fn named(name: &str, id: u32) -> String {
+    format!("{} ({id})", escape_short(name, MAX_NAME))
+}
+
+/// What a thread waits for.
+pub(crate) fn waits(waits: Option<Waits>) -> &'static str {
+    match waits {
+        Some(Waits::Sleep) => "time to pass",
+        Some(Waits::Futex) => "another thread (futex)",
+        Some(Waits::Pipe) => "a pipe or socket",
+        Some(Waits::Poll) => "one of several files",
+        Some(Waits::Child) => "a child process",
+        Some(Waits::Vfork) => "a child that has its memory",
+        Some(Waits::Signal) => "a signal",
+        Some(Waits::Console) => "console input",
+        Some(Waits::Disk) => "the disk",
+        Some(Waits::Stopped) => "SIGCONT: it is stopped",
+        None => "something that the trace does not name",
     }
 }
 
@@ -28,15 +60,22 @@ pub(crate) fn cause(cause: Option<Cause>) -> &'static str {
     cause.map_or("first run", Cause::word)
 }
 
-/// What the CPU did, in the words of the partition.
+/// What the CPU did, in the words of the partition. A process's first thread stands for all of its threads.
 pub(crate) fn activity(summary: &Summary, activity: &Activity) -> String {
     match activity {
-        Activity::User { thread: id } => format!("user: {}", thread(summary, *id)),
+        Activity::User { thread: id } => format!("user: {}", process(summary, *id)),
         Activity::Kernel { cause: of, .. } => format!("kernel: {}", cause(*of)),
         Activity::Switch => "switch".to_owned(),
         Activity::Idle => "idle".to_owned(),
         Activity::Tracer => "tracer (probe effect)".to_owned(),
     }
+}
+
+/// How a process ended, and by whose hand.
+pub(crate) fn ending(summary: &Summary, stat: &ProcessStat) -> String {
+    let by = stat.killed_by.map(|killer| process(summary, killer));
+    let ended = status(stat.status);
+    by.map_or(ended.clone(), |by| format!("{ended} from {by}"))
 }
 
 /// How a thread ended.
@@ -46,7 +85,7 @@ pub(crate) fn status(status: Option<ExitStatus>) -> String {
         Some(ExitStatus::Code(code)) => format!("exit {code}"),
         Some(ExitStatus::Killed {
             signal,
-            cause,
+            cause: Some(cause),
             address,
         }) => {
             format!(
@@ -55,22 +94,25 @@ pub(crate) fn status(status: Option<ExitStatus>) -> String {
                 signal_name(signal)
             )
         }
+        Some(ExitStatus::Killed {
+            signal,
+            cause: None,
+            ..
+        }) => format!("killed: {}", signal_name(signal)),
     }
 }
 
-fn signal_name(signal: u8) -> String {
-    match signal {
-        4 => "SIGILL".to_owned(),
-        5 => "SIGTRAP".to_owned(),
-        6 => "SIGABRT".to_owned(),
-        7 => "SIGBUS".to_owned(),
-        8 => "SIGFPE".to_owned(),
-        9 => "SIGKILL".to_owned(),
-        11 => "SIGSEGV".to_owned(),
-        15 => "SIGTERM".to_owned(),
-        31 => "SIGSYS".to_owned(),
-        other => format!("signal {other}"),
-    }
+/// A signal's Linux name; real-time signals and unknown ones by number.
+pub(crate) fn signal_name(signal: u8) -> String {
+    const NAMES: [&str; 31] = [
+        "HUP", "INT", "QUIT", "ILL", "TRAP", "ABRT", "BUS", "FPE", "KILL", "USR1", "SEGV", "USR2",
+        "PIPE", "ALRM", "TERM", "STKFLT", "CHLD", "CONT", "STOP", "TSTP", "TTIN", "TTOU", "URG",
+        "XCPU", "XFSZ", "VTALRM", "PROF", "WINCH", "IO", "PWR", "SYS",
+    ];
+    let name = usize::from(signal)
+        .checked_sub(1)
+        .and_then(|place| NAMES.get(place));
+    name.map_or_else(|| format!("signal {signal}"), |name| format!("SIG{name}"))
 }
 
 /// What ran: the jobs, equal ones counted.
@@ -275,6 +317,22 @@ mod tests {
         assert_eq!(utc(0), "1970-01-01 00:00:00 UTC");
         assert_eq!(utc(951_782_400), "2000-02-29 00:00:00 UTC");
         assert_eq!(utc(1_767_225_599), "2025-12-31 23:59:59 UTC");
+    }
+
+    #[test]
+    fn signals_have_their_linux_names() {
+        let names = [1, 9, 17, 31, 0, 34].map(signal_name);
+        assert_eq!(
+            names,
+            [
+                "SIGHUP",
+                "SIGKILL",
+                "SIGCHLD",
+                "SIGSYS",
+                "signal 0",
+                "signal 34"
+            ]
+        );
     }
 
     #[test]

@@ -15,6 +15,7 @@ mod partition;
 pub mod plots;
 mod tables;
 pub mod text;
+mod tree;
 pub mod units;
 
 pub use error::ReportError;

@@ -1,7 +1,9 @@
-//! The wall-time partition as rows to show: user time by thread, kernel time by cause, switch, idle, tracer.
+//! The wall-time partition as rows to show: user time by process, kernel time by cause, switch, idle, tracer.
 //!
 //! Key type: [`Share`]. The percentages are rounded together (largest remainder), so that what is shown adds up to
 //! 100.0 % as the nanoseconds add up to the wall time.
+
+use std::collections::HashMap;
 
 use trapline_analyzer::summary::{Activity, Part, Summary};
 use trapline_trace_format::event::{Cause, Nanos};
@@ -11,7 +13,7 @@ use crate::labels;
 /// One row of the partition.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Share {
-    /// What the CPU did; kernel rows stand for all threads.
+    /// What the CPU did. Kernel rows stand for all threads; in user rows a process's id stands for all of its threads.
     pub(crate) activity: Activity,
     /// The same in words, safe to show.
     pub(crate) label: String,
@@ -33,29 +35,49 @@ impl Share {
 
 /// The rows of the partition in the order of its parts; parts without time are left out.
 pub(crate) fn shares(summary: &Summary) -> Vec<Share> {
-    let mut rows: Vec<Share> = Vec::new();
+    let process_of: HashMap<u32, u32> = summary
+        .threads
+        .iter()
+        .map(|thread| (thread.thread, thread.process))
+        .collect();
+    let mut totals: HashMap<Activity, Nanos> = HashMap::new();
     for Part { activity, ns } in &summary.partition {
-        let activity = merged(activity);
-        match rows.iter_mut().find(|row| row.activity == activity) {
-            Some(row) => row.ns += ns,
-            None => {
-                let label = labels::activity(summary, &activity);
-                rows.push(Share {
-                    activity,
-                    label,
-                    ns: *ns,
-                    tenths: 0,
-                });
-            }
-        }
+        let total = totals.entry(merged(activity, &process_of)).or_default();
+        *total = total.saturating_add(*ns);
     }
-    rows.retain(|row| row.ns > 0);
-    rows.sort_by_key(|row| order(summary, &row.activity));
+    totals.retain(|_, ns| *ns > 0);
+    let places: HashMap<u32, usize> = summary
+        .processes
+        .iter()
+        .enumerate()
+        .map(|(place, process)| (process.process, place))
+        .collect();
+    let mut totals: Vec<(Activity, Nanos)> = totals.into_iter().collect();
+    totals.sort_by_key(|(activity, _)| order(&places, activity));
+    let names: HashMap<u32, &str> = summary
+        .processes
+        .iter()
+        .map(|process| (process.process, process.name.as_str()))
+        .collect();
+    let label = |activity: &Activity| match activity {
+        Activity::User { thread: id } => match names.get(id) {
+            Some(name) => format!("user: {}", labels::named(name, *id)),
+            None => labels::activity(summary, activity),
+        },
+        other => labels::activity(summary, other),
+    };
+    let row = |(activity, ns)| Share {
+        label: label(&activity),
+        activity,
+        ns,
+        tenths: 0,
+    };
+    let mut rows: Vec<Share> = totals.into_iter().map(row).collect();
     round_together(&mut rows);
     rows
 }
 
-/// Rows for a picture: as [`shares`], with all but the `max` busiest threads in one row.
+/// Rows for a picture: as [`shares`], with all but the `max` busiest processes in one row.
 pub(crate) fn shares_of_at_most(summary: &Summary, max: usize) -> Vec<Share> {
     let mut rows = shares(summary);
     let mut users: Vec<Nanos> = rows
@@ -75,7 +97,7 @@ pub(crate) fn shares_of_at_most(summary: &Summary, max: usize) -> Vec<Share> {
         ns: 0,
         tenths: 0,
     };
-    let mut merged_threads = 0;
+    let mut merged = 0;
     rows.retain(|row| {
         if !is_user(row) {
             return true;
@@ -84,12 +106,12 @@ pub(crate) fn shares_of_at_most(summary: &Summary, max: usize) -> Vec<Share> {
             kept += 1;
             return true;
         }
-        merged_threads += 1;
+        merged += 1;
         others.ns += row.ns;
         others.tenths += row.tenths;
         false
     });
-    others.label = format!("user: {merged_threads} other threads");
+    others.label = format!("user: {merged} other processes");
     rows.insert(kept, others);
     rows
 }
@@ -98,36 +120,33 @@ fn is_user(row: &Share) -> bool {
     matches!(row.activity, Activity::User { .. })
 }
 
-/// Kernel time is shown by cause, whichever thread it was spent for.
-fn merged(activity: &Activity) -> Activity {
+/// Kernel time is shown by cause, whichever thread it was spent for; user time by process.
+fn merged(activity: &Activity, process_of: &HashMap<u32, u32>) -> Activity {
     match activity {
         Activity::Kernel { cause, .. } => Activity::Kernel {
             thread: 0,
             cause: *cause,
         },
+        Activity::User { thread } => Activity::User {
+            thread: process_of.get(thread).copied().unwrap_or(*thread),
+        },
         other => other.clone(),
     }
 }
 
-fn order(summary: &Summary, activity: &Activity) -> (u8, usize) {
+fn order(places: &HashMap<u32, usize>, activity: &Activity) -> (u8, usize, u32) {
     match activity {
-        Activity::User { thread } => (
-            0,
-            summary
-                .threads
-                .iter()
-                .position(|t| t.thread == *thread)
-                .unwrap_or(usize::MAX),
-        ),
-        Activity::Kernel { cause, .. } => (
-            1,
-            cause.map_or(usize::MAX, |cause| {
-                Cause::ALL.iter().position(|c| *c == cause).unwrap_or(0)
-            }),
-        ),
-        Activity::Switch => (2, 0),
-        Activity::Idle => (3, 0),
-        Activity::Tracer => (4, 0),
+        Activity::User { thread } => {
+            let place = places.get(thread).copied();
+            (0, place.unwrap_or(usize::MAX), *thread)
+        }
+        Activity::Kernel { cause, .. } => {
+            let place = cause.and_then(|cause| Cause::ALL.iter().position(|c| *c == cause));
+            (1, place.unwrap_or(usize::MAX), 0)
+        }
+        Activity::Switch => (2, 0, 0),
+        Activity::Idle => (3, 0, 0),
+        Activity::Tracer => (4, 0, 0),
     }
 }
 

@@ -2,12 +2,16 @@
 //!
 //! Key type: [`Table`]. A new statistic gets its table here, once.
 
+use std::borrow::Cow;
+
 use trapline_analyzer::summary::{
-    Comparison, ComparisonRow, Distribution, Polarity, Summary, Unit,
+    BlockedStat, Comparison, ComparisonRow, Distribution, PageFaults, Polarity, Summary, Unit,
 };
+use trapline_trace_format::event::Waits;
 
 use crate::labels;
 use crate::text::escape::{escape, escape_short};
+use crate::tree::{self, Of, Row};
 use crate::units::{self, NONE, count, duration, share};
 
 /// Cells under headings. Every cell is safe to show.
@@ -16,7 +20,7 @@ pub(crate) struct Table {
     /// What the table is of.
     pub(crate) title: &'static str,
     /// One line under the title that says what the numbers are.
-    pub(crate) note: &'static str,
+    pub(crate) note: Cow<'static, str>,
     /// Headings.
     pub(crate) columns: Vec<Column>,
     /// Cells, as many per row as there are columns.
@@ -73,7 +77,7 @@ pub(crate) fn causes(summary: &Summary) -> Table {
     });
     Table {
         title: "Kernel visits by cause",
-        note: "CPU time in the kernel per visit: entry, handler, exit; without switches away and without the tracer.",
+        note: "CPU time in the kernel per visit: entry, handler, exit; without switches away and without the tracer.".into(),
         columns: with_distribution(&[Column::Words("cause")], &[Column::Numbers("of CPU")]),
         rows: rows.collect(),
     }
@@ -95,7 +99,7 @@ pub(crate) fn syscalls(summary: &Summary) -> Table {
     });
     Table {
         title: "System calls",
-        note: "CPU time in the kernel per call; elapsed is the median of what the caller waits, blocking included.",
+        note: "CPU time in the kernel per call; elapsed is the median of what the caller waits, blocking included.".into(),
         columns: with_distribution(
             &[Column::Words("call")],
             &[Column::Numbers("elapsed"), Column::Numbers("errors")],
@@ -118,48 +122,142 @@ pub(crate) fn switches(summary: &Summary) -> Table {
     });
     Table {
         title: "Context switches by reason",
-        note: "Switch cost: from the decision to the first instruction of the next thread, without the tracer.",
+        note: "Switch cost: from the decision to the first instruction of the next thread, without the tracer.".into(),
         columns: with_distribution(&[Column::Words("reason"), Column::Words("kind")], &[]),
         rows: rows.collect(),
     }
 }
 
-/// Threads by arrival.
-pub(crate) fn threads(summary: &Summary) -> Table {
-    let optional = |ns: Option<i64>| ns.map_or(NONE.to_owned(), duration);
-    let rows = summary.threads.iter().map(|t| {
-        vec![
-            labels::thread(summary, t.thread),
-            duration(t.arrival_ns),
-            duration(t.user_ns),
-            duration(t.kernel_ns),
-            duration(t.waiting_ns),
-            duration(t.blocked_ns),
-            optional(t.response_ns),
-            optional(t.turnaround_ns),
-            count(t.traps),
-            format!("{} + {}", count(t.voluntary), count(t.involuntary)),
-            labels::status(t.status),
-        ]
+/// The process tree, threads under their process.
+pub(crate) fn processes(summary: &Summary) -> Table {
+    let tree = tree::tree(summary);
+    let left_out = (tree.left_out > 0).then(|| {
+        format!(
+            " {} with less CPU time are not shown.",
+            units::things(tree.left_out as u64, "process", "processes")
+        )
     });
     Table {
-        title: "Threads",
-        note: "Switches are voluntary + involuntary. A time that the end of the trace cut off is left out (—).",
+        title: "Processes and threads",
+        note: format!(
+            "A process has the times of its threads together. Faults are page faults, resolved + refused; mapped is the \
+             most memory mapped at once; switches are voluntary + involuntary. A time that the end of the trace cut off \
+             is left out ({NONE}).{}",
+            left_out.unwrap_or_default()
+        )
+        .into(),
         columns: vec![
-            Column::Words("thread"),
+            Column::Words("process"),
             Column::Numbers("arrival"),
             Column::Numbers("user"),
             Column::Numbers("kernel"),
             Column::Numbers("waiting"),
             Column::Numbers("blocked"),
+            Column::Words("mostly for"),
             Column::Numbers("response"),
             Column::Numbers("turnaround"),
+            Column::Numbers("faults"),
+            Column::Numbers("mapped"),
             Column::Numbers("traps"),
             Column::Numbers("switches"),
             Column::Words("end"),
         ],
+        rows: tree.rows.iter().map(|row| tree_row(summary, row)).collect(),
+    }
+}
+
+fn tree_row(summary: &Summary, row: &Row<'_>) -> Vec<String> {
+    let optional = |ns: Option<i64>| ns.map_or(NONE.to_owned(), duration);
+    let mostly = |blocked: &[BlockedStat]| {
+        let most = blocked.first().and_then(|stat| stat.waits);
+        most.map_or(String::new(), |waits| waits.word().to_owned())
+    };
+    let indented = |name: String| format!("{}{name}", "  ".repeat(row.depth));
+    match row.of {
+        Of::Process(p) => {
+            let name = labels::named(&p.name, p.process);
+            let faults = p.page_faults;
+            vec![
+                indented(name),
+                duration(p.arrival_ns),
+                duration(p.user_ns),
+                duration(p.kernel_ns),
+                duration(p.waiting_ns),
+                duration(p.blocked_ns),
+                mostly(&p.blocked),
+                optional(p.response_ns),
+                optional(p.turnaround_ns),
+                format!("{} + {}", count(faults.resolved), count(faults.refused)),
+                units::bytes(p.peak_mapped_bytes),
+                count(p.traps),
+                format!("{} + {}", count(p.voluntary), count(p.involuntary)),
+                labels::ending(summary, p),
+            ]
+        }
+        Of::Thread(t) => vec![
+            indented(format!("thread {}", t.thread)),
+            duration(t.arrival_ns),
+            duration(t.user_ns),
+            duration(t.kernel_ns),
+            duration(t.waiting_ns),
+            duration(t.blocked_ns),
+            mostly(&t.blocked),
+            optional(t.response_ns),
+            optional(t.turnaround_ns),
+            String::new(),
+            String::new(),
+            count(t.traps),
+            format!("{} + {}", count(t.voluntary), count(t.involuntary)),
+            labels::status(t.status),
+        ],
+        Of::MoreThreads(more) => {
+            let mut cells = vec![String::new(); 14];
+            cells[0] = indented(format!(
+                "and {} more",
+                units::things(more as u64, "thread", "threads")
+            ));
+            cells
+        }
+    }
+}
+
+/// Time blocked by what was waited for.
+pub(crate) fn blocked(summary: &Summary) -> Table {
+    let total: i64 = summary.blocked.iter().map(|stat| stat.ns).sum();
+    let rows = summary.blocked.iter().map(|stat| {
+        let part = stat.ns as f64 / total.max(1) as f64;
+        vec![
+            stat.waits.map_or("other", Waits::word).to_owned(),
+            labels::waits(stat.waits).to_owned(),
+            duration(stat.ns),
+            share(part),
+        ]
+    });
+    Table {
+        title: "What threads waited for",
+        note: "Time blocked of all threads together, by the clock: the tracer's time is in it."
+            .into(),
+        columns: vec![
+            Column::Words("wait"),
+            Column::Words("for"),
+            Column::Numbers("time"),
+            Column::Numbers("of blocked"),
+        ],
         rows: rows.collect(),
     }
+}
+
+/// What came of page faults, as a sentence. None when there were none.
+pub(crate) fn page_faults(summary: &Summary) -> Option<String> {
+    let faults = summary.page_faults;
+    (faults != PageFaults::default()).then(|| {
+        format!(
+            "Page faults: {} resolved (the kernel put a page there and the program went on), {} refused (the program \
+             got a signal).",
+            count(faults.resolved),
+            count(faults.refused)
+        )
+    })
 }
 
 /// Quantum asked against got. None when no quantum expired.
@@ -169,7 +267,7 @@ pub(crate) fn quantum(summary: &Summary) -> Option<Table> {
     row.extend(distribution(&stat.got));
     Some(Table {
         title: "Quantum: asked against got",
-        note: "CPU time that threads got whose quantum expired. The timer runs on while the tracer holds the machine, so a traced quantum falls short by the tracer's part.",
+        note: "CPU time that threads got whose quantum expired. The timer runs on while the tracer holds the machine, so a traced quantum falls short by the tracer's part.".into(),
         columns: with_distribution(&[Column::Numbers("asked")], &[]),
         rows: vec![row],
     })
@@ -191,7 +289,7 @@ pub(crate) fn comparison(comparison: &Comparison) -> Table {
     });
     Table {
         title: "Comparison",
-        note: "Counts first. A ? marks times and shares: of one run each, noise alone may be the difference.",
+        note: "Counts first. A ? marks times and shares: of one run each, noise alone may be the difference.".into(),
         columns: vec![
             Column::Words("metric"),
             Column::Numbers("base"),
@@ -232,13 +330,30 @@ fn direction(comparison: &Comparison, row: &ComparisonRow) -> &'static str {
     }
 }
 
-/// Calls that the kernel does not know, by name, as `openat ×3`. None when there were none.
+/// Calls that the kernel does not know, by program, as `sh: openat ×3, #999 ×1; ls: statx ×2`. None when there were none.
 pub(crate) fn unknown_calls(summary: &Summary) -> Option<String> {
-    let named = summary.syscalls.iter().filter(|stat| stat.unknown > 0);
-    let named: Vec<String> = named
-        .map(|stat| format!("{} ×{}", escape_short(&stat.name, 24), count(stat.unknown)))
+    const MAX_PROGRAMS: usize = 24;
+    let mut programs: Vec<(&str, Vec<String>)> = Vec::new();
+    for call in &summary.unknown_calls {
+        let text = format!("{} ×{}", escape_short(&call.name, 24), count(call.count));
+        match programs
+            .iter_mut()
+            .find(|(program, _)| *program == call.program)
+        {
+            Some((_, calls)) => calls.push(text),
+            None => programs.push((&call.program, vec![text])),
+        }
+    }
+    let more = programs.len().saturating_sub(MAX_PROGRAMS);
+    let mut parts: Vec<String> = programs
+        .iter()
+        .take(MAX_PROGRAMS)
+        .map(|(program, calls)| format!("{}: {}", escape_short(program, 32), calls.join(", ")))
         .collect();
-    (!named.is_empty()).then(|| named.join(", "))
+    if more > 0 {
+        parts.push(format!("and {more} more programs"));
+    }
+    (!parts.is_empty()).then(|| parts.join("; "))
 }
 
 /// Whether some percentile comes from buckets, which a reader should know.

@@ -90,6 +90,26 @@ fn grouped(digits: String) -> String {
     text
 }
 
+/// A size in memory with its binary unit, as `4 KiB`, `16.4 MiB`.
+#[must_use]
+pub fn bytes(n: u64) -> String {
+    const UNITS: [&str; 4] = ["KiB", "MiB", "GiB", "TiB"];
+    if n < 1024 {
+        return format!("{n} B");
+    }
+    let mut value = n as f64 / 1024.0;
+    let mut unit = 0;
+    // What would be rounded to 1024 is 1 of the next.
+    while value >= 1023.5 && unit + 1 < UNITS.len() {
+        value /= 1024.0;
+        unit += 1;
+    }
+    let decimals = usize::from(value.fract() != 0.0 && value < 99.95);
+    let number = format!("{value:.decimals$}");
+    let number = number.strip_suffix(".0").unwrap_or(&number);
+    format!("{number} {}", UNITS[unit])
+}
+
 /// A number of things, as `1 trap`, `2 traps`.
 #[must_use]
 pub fn things(n: u64, one: &str, many: &str) -> String {
@@ -172,6 +192,26 @@ mod tests {
         assert_eq!(tick_duration(9_995_000.0, 5_000.0), "9.995 ms");
         assert_eq!(tick_duration(100_000.0, 900.0), "100 µs");
         assert_eq!(tick_duration(0.0, 1.0), "0");
+    }
+
+    #[test]
+    fn a_size_has_a_binary_unit_and_no_needless_digits() {
+        let sizes = [
+            0,
+            1023,
+            1024,
+            4096,
+            1_126_400,
+            17_196_646,
+            1_048_575,
+            3 << 40,
+        ]
+        .map(bytes);
+        let expected = [
+            "0 B", "1023 B", "1 KiB", "4 KiB", "1.1 MiB", "16.4 MiB", "1 MiB", "3 TiB",
+        ];
+        assert_eq!(sizes, expected);
+        assert!(bytes(u64::MAX).ends_with(" TiB"));
     }
 
     #[test]

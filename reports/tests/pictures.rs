@@ -6,9 +6,11 @@ use trapline_analyzer::summary::*;
 use trapline_reports::page::document;
 use trapline_reports::plots::{Plot, Theme, Width};
 use trapline_reports::write_report;
-use trapline_trace_format::event::{Cause, SwitchReason};
+use trapline_trace_format::event::{Backing, Cause, Rights, SwitchReason};
 
 mod support;
+
+use support::region;
 
 const EVIL: &str = "</text><script>alert(1)</script>\"'&\u{1b}[31m";
 
@@ -80,6 +82,18 @@ fn extreme_values_are_drawn_without_panic() {
         start_ns: 5,
         end_ns: 2,
     });
+    data.memory.columns = vec![MemoryColumn {
+        process: 1,
+        name: String::new(),
+        time_ns: far,
+        threads: u64::MAX,
+        space: 2,
+        mappings: vec![
+            region(0, 1, Rights::NONE, Backing::File),
+            region(1, u64::MAX, Rights::ALL, Backing::Shared),
+            region(9, 3, Rights::READ, Backing::Stack),
+        ],
+    }];
     summary.partition = vec![
         Part {
             activity: Activity::Idle,
@@ -129,6 +143,13 @@ fn a_name_from_a_trace_cannot_become_markup() {
     for thread in &mut summary.threads {
         thread.name = EVIL.to_owned();
     }
+    for process in &mut summary.processes {
+        process.name = EVIL.to_owned();
+    }
+    for column in &mut data.memory.columns {
+        column.name = EVIL.to_owned();
+    }
+    summary.unknown_calls[0].program = EVIL.to_owned();
     summary.meta.command = vec![EVIL.to_owned()];
     summary.meta.host.cpu = EVIL.to_owned();
     summary.syscalls[0].name = EVIL.to_owned();

@@ -65,8 +65,10 @@ fn nothing_from_a_trace_reaches_the_terminal_unescaped() {
     summary.name = EVIL.to_owned();
     summary.incomplete = Some(EVIL.to_owned());
     summary.syscalls[0].name = EVIL.to_owned();
-    summary.syscalls[0].unknown = 1;
+    summary.unknown_calls[0].name = EVIL.to_owned();
+    summary.unknown_calls[0].program = EVIL.to_owned();
     summary.threads[0].name = EVIL.to_owned();
+    summary.processes[0].name = EVIL.to_owned();
     summary.meta.host.cpu = EVIL.to_owned();
     summary.meta.host.kernel = EVIL.to_owned();
     summary.meta.outcome = Outcome::Failed {
@@ -97,6 +99,23 @@ fn nothing_from_a_trace_reaches_the_terminal_unescaped() {
             EventKind::Created {
                 parent: ProcessId(0),
                 name: EVIL.to_owned(),
+                role: Role::Process,
+                space: SpaceId(1),
+            },
+        ),
+        event(
+            1,
+            1,
+            EventKind::Executed {
+                name: EVIL.to_owned(),
+                space: SpaceId(1),
+            },
+        ),
+        event(
+            1,
+            1,
+            EventKind::Input {
+                bytes: EVIL.as_bytes().to_vec(),
             },
         ),
         event(
@@ -190,6 +209,143 @@ fn the_timeline_stops_at_its_limit_and_tells_where_to_go_on() {
     );
 }
 
+#[test]
+fn the_timeline_tells_of_families_memory_and_signals() {
+    let mut shown = Vec::new();
+    write_protocol(family(), &options(None), &mut shown).unwrap();
+    assert_snapshot!(String::from_utf8(shown).unwrap());
+}
+
+/// `sh` makes a thread and a child, which becomes `ls`, maps, faults and is ended by a signal.
+fn family() -> Vec<Event> {
+    let created = |time, process, thread, parent, role| Event {
+        process: ProcessId(process),
+        ..event(
+            time,
+            thread,
+            EventKind::Created {
+                parent: ProcessId(parent),
+                name: "sh".to_owned(),
+                role,
+                space: SpaceId(process),
+            },
+        )
+    };
+    let changed = |time, space, change| {
+        event(
+            time,
+            space,
+            EventKind::MapChanged {
+                space: SpaceId(space),
+                change,
+            },
+        )
+    };
+    let range = Range {
+        start: 0x60_0000,
+        end: 0x62_1000,
+    };
+    let to = |thread, waits| EventKind::SwitchBegin {
+        to: ThreadId(thread),
+        reason: SwitchReason::Block,
+        waits,
+    };
+    let signal = |signal, sender, action| EventKind::Signal {
+        signal,
+        sender: ProcessId(sender),
+        action,
+    };
+    let killed = ExitStatus::Killed {
+        signal: 15,
+        cause: None,
+        address: 0,
+    };
+    vec![
+        created(0, 1, 1, 0, Role::Process),
+        created(1_000, 1, 2, 1, Role::Thread),
+        created(2_000, 3, 3, 1, Role::Process),
+        changed(2_100, 3, MapChange::Copy { from: SpaceId(1) }),
+        event(
+            3_000,
+            1,
+            EventKind::Input {
+                bytes: b"ls\n".to_vec(),
+            },
+        ),
+        event(3_100, 1, EventKind::Input { bytes: Vec::new() }),
+        Event {
+            process: ProcessId(1),
+            ..event(4_000, 2, to(1, Some(Waits::Futex)))
+        },
+        event(5_000, 1, to(3, Some(Waits::Child))),
+        changed(6_000, 3, MapChange::Clear),
+        changed(
+            6_100,
+            3,
+            MapChange::Map {
+                range,
+                rights: Rights::READ_WRITE,
+                backing: Backing::Heap,
+                inode: 0,
+                offset: 0,
+            },
+        ),
+        changed(
+            6_200,
+            3,
+            MapChange::Protect {
+                range,
+                rights: Rights::READ,
+            },
+        ),
+        changed(6_300, 3, MapChange::Unmap { range }),
+        event(
+            7_000,
+            3,
+            EventKind::Executed {
+                name: "ls".to_owned(),
+                space: SpaceId(3),
+            },
+        ),
+        event(8_000, 3, EventKind::Trap(trap(Cause::PageFault))),
+        event(
+            8_100,
+            3,
+            signal(11, 0, SignalAction::Handler { address: 0x40_2000 }),
+        ),
+        event(9_000, 3, signal(17, 1, SignalAction::Ignore)),
+        event(9_100, 3, signal(19, 1, SignalAction::Stop)),
+        event(9_200, 3, signal(18, 1, SignalAction::Continue)),
+        event(9_300, 3, signal(15, 1, SignalAction::Kill)),
+        event(9_400, 3, EventKind::Exited { status: killed }),
+        event(9_500, 3, EventKind::ProcessExited { status: killed }),
+    ]
+}
+
+#[test]
+fn of_thousands_of_processes_the_busiest_are_shown_under_those_that_made_them() {
+    let (mut summary, _) = support::sample();
+    let first = summary.processes[0].clone();
+    summary.processes = (1..=5000)
+        .map(|process| ProcessStat {
+            process,
+            // A chain of forks, as deep as it gets.
+            parent: process - 1,
+            user_ns: i64::from(process),
+            kernel_ns: 0,
+            killed_by: None,
+            ..first.clone()
+        })
+        .collect();
+    let text = text::summary(&summary, Style::Plain);
+    assert!(text.contains("spin (5000)"), "the busiest");
+    assert!(text.contains("4,880 processes with less CPU time are not shown"));
+    let rows = text.lines().filter(|line| line.contains("spin (")).count();
+    assert!(rows < 200, "{rows} rows");
+    let deepest = text.lines().map(|line| line.len()).max();
+    assert!(deepest < Some(400), "{deepest:?}");
+}
+
 fn options(limit: Option<usize>) -> ProtocolOptions<'static> {
     ProtocolOptions {
         from: 0,
@@ -212,6 +368,8 @@ fn protocol() -> Vec<Event> {
             EventKind::Created {
                 parent: ProcessId(0),
                 name: "spin".to_owned(),
+                role: Role::Process,
+                space: SpaceId(1),
             },
         ),
         event(
@@ -220,6 +378,8 @@ fn protocol() -> Vec<Event> {
             EventKind::Created {
                 parent: ProcessId(0),
                 name: "storm".to_owned(),
+                role: Role::Process,
+                space: SpaceId(2),
             },
         ),
         event(2_000, 1, EventKind::QuantumStart { expiry: 10_002_000 }),
@@ -230,6 +390,7 @@ fn protocol() -> Vec<Event> {
             1,
             EventKind::Held {
                 until: 10_002_200,
+                space: SpaceId(1),
                 seen: Seen::Other,
             },
         ),
@@ -239,6 +400,7 @@ fn protocol() -> Vec<Event> {
             EventKind::SwitchBegin {
                 to: ThreadId(2),
                 reason: SwitchReason::Quantum,
+                waits: None,
             },
         ),
         event(10_007_000, 2, EventKind::SwitchEnd),
@@ -252,7 +414,7 @@ fn protocol() -> Vec<Event> {
             EventKind::Exited {
                 status: ExitStatus::Killed {
                     signal: 11,
-                    cause: Cause::Protection,
+                    cause: Some(Cause::Protection),
                     address: 0x1000,
                 },
             },
@@ -350,6 +512,10 @@ fn nothing_happened() -> Summary {
         causes: Vec::new(),
         syscalls: Vec::new(),
         switches: Vec::new(),
+        unknown_calls: Vec::new(),
+        page_faults: PageFaults::default(),
+        blocked: Vec::new(),
+        processes: Vec::new(),
         threads: Vec::new(),
         quantum: None,
     }

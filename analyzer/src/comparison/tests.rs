@@ -3,7 +3,9 @@
 use trapline_trace_format::meta::Outcome;
 
 use super::*;
-use crate::summary::{CauseStat, Distribution, Overhead, Part, SwitchStat, SyscallStat};
+use crate::summary::{
+    CauseStat, Distribution, Overhead, PageFaults, Part, SwitchStat, SyscallStat,
+};
 
 fn distribution(count: u64, p50_ns: Nanos) -> Distribution {
     Distribution {
@@ -58,6 +60,10 @@ fn summary(name: &str) -> Summary {
             voluntary: true,
             cost: distribution(10, 500),
         }],
+        unknown_calls: Vec::new(),
+        page_faults: PageFaults::default(),
+        blocked: Vec::new(),
+        processes: Vec::new(),
         threads: Vec::new(),
         quantum: None,
     }

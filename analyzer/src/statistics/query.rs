@@ -49,7 +49,7 @@ pub(crate) fn reason_of(table: &'static str, word: &str) -> Result<SwitchReason,
 }
 
 /// A word that no version writes.
-pub(super) fn unknown(table: &'static str, what: &str, word: &str) -> AnalyzerError {
+pub(crate) fn unknown(table: &'static str, what: &str, word: &str) -> AnalyzerError {
     let word: String = word.escape_debug().take(40).collect();
     AnalyzerError::Content {
         table,

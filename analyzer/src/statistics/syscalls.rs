@@ -5,13 +5,16 @@
 //! that returned have one. A result from -4095 to -1 is a
 //! negated errno; -38 is ENOSYS, a call that the kernel does not know.
 
+use std::collections::HashMap;
+
 use polars::prelude::{LazyFrame, col, lit};
 use trapline_trace_format::event::Nanos;
 
 use super::distribution::distribution;
+use super::memory;
 use super::query::{grouped, lists};
 use crate::error::AnalyzerError;
-use crate::summary::SyscallStat;
+use crate::summary::{SyscallStat, UnknownCall};
 use crate::syscall_names::syscall_name;
 use crate::tables::Tables;
 
@@ -59,6 +62,36 @@ pub(crate) fn syscalls(tables: &Tables) -> Result<Vec<SyscallStat>, AnalyzerErro
         });
     }
     rows.sort_by_key(|row| (std::cmp::Reverse(row.kernel.total_ns), row.number));
+    Ok(rows)
+}
+
+/// The calls that the kernel did not know, by program; most calls first.
+pub(crate) fn unknown_calls(tables: &Tables) -> Result<Vec<UnknownCall>, AnalyzerError> {
+    let unknown = calls(tables).filter(col("result").eq(lit(ENOSYS)));
+    let columns = ["process", "number", "enter_ns"].map(col);
+    let frame = unknown.select(columns).collect()?;
+    let programs = memory::programs(tables)?;
+    let spaces = memory::Spaces::of(&programs);
+    let processes = frame.column("process")?.u32()?.iter();
+    let numbers = frame.column("number")?.i32()?.iter();
+    let times = frame.column("enter_ns")?.i64()?.iter();
+    let mut counts: HashMap<(&str, i32), u64> = HashMap::new();
+    for ((process, number), time_ns) in processes.zip(numbers).zip(times) {
+        let program = spaces.program_at(process.unwrap_or(0), time_ns.unwrap_or(0));
+        let name = program.map_or("", |program| program.name.as_str());
+        *counts.entry((name, number.unwrap_or(-1))).or_default() += 1;
+    }
+    let row = |((program, number), count): ((&str, i32), u64)| UnknownCall {
+        program: program.to_owned(),
+        number,
+        name: syscall_name(number),
+        count,
+    };
+    let mut rows: Vec<UnknownCall> = counts.into_iter().map(row).collect();
+    rows.sort_by(|a, b| {
+        let key = |row: &UnknownCall| (std::cmp::Reverse(row.count), row.number);
+        key(a).cmp(&key(b)).then_with(|| a.program.cmp(&b.program))
+    });
     Ok(rows)
 }
 

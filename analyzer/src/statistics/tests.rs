@@ -1,5 +1,7 @@
 //! Promises of the statistics, on traces small enough to count by hand, through files and back.
 
+mod lives;
+
 use std::path::PathBuf;
 
 use tempfile::TempDir;

@@ -1,18 +1,19 @@
 //! Per thread: CPU time, waiting, turnaround, response, switches and traps.
 //!
 //! Turnaround is completion - arrival, response is first run - arrival (OSTEP ch. 7), waiting is ready but not running,
-//! blocked is neither. These four are by the clock, the tracer's time included: a sleeping thread sleeps through it. User
+//! blocked is neither, told apart by what was waited for. These four are by the clock, the tracer's time included: a sleeping thread sleeps through it. User
 //! and kernel time are the partition's, without it. Voluntary switches are those that the thread asked for.
 
 use std::collections::HashMap;
 
 use polars::prelude::{LazyFrame, col, len};
-use trapline_trace_format::event::{ExitStatus, Nanos};
+use trapline_trace_format::event::{Nanos, Role};
 
-use super::query::{cause_of, unknown};
+use super::processes::sorted;
+use super::query::unknown;
 use crate::error::AnalyzerError;
-use crate::summary::{Activity, Part, ThreadStat};
-use crate::tables::{Tables, lifecycle};
+use crate::summary::{Activity, BlockedStat, Part, ThreadStat};
+use crate::tables::{Tables, lifecycle, status};
 
 const TABLE: &str = "lifecycle";
 
@@ -31,13 +32,18 @@ pub(crate) fn threads(
 
     let frame = tables.lifecycle.clone().collect()?;
     let u32s = |name| Ok::<_, AnalyzerError>(frame.column(name)?.u32()?);
-    let i64s = |name| Ok::<_, AnalyzerError>(frame.column(name)?.i64()?);
+    let i64s = |name: &str| Ok::<_, AnalyzerError>(frame.column(name)?.i64()?);
     let (ids, processes) = (u32s("thread")?, u32s("process")?);
     let names = frame.column("name")?.str()?;
     let (arrivals, first_runs) = (i64s("arrival_ns")?, i64s("first_run_ns")?);
     let completions = i64s("completion_ns")?;
     let (waiting, blocked) = (i64s("waiting_ns")?, i64s("blocked_ns")?);
-    let statuses = statuses(&frame)?;
+    let mut by_wait = Vec::new();
+    for waits in lifecycle::wait_kinds() {
+        by_wait.push((waits, i64s(&lifecycle::blocked_column(waits))?));
+    }
+    let roles = frame.column("role")?.str()?;
+    let statuses = status::statuses(TABLE, &frame)?;
 
     let mut rows = Vec::with_capacity(frame.height());
     for (row, status) in statuses.into_iter().enumerate() {
@@ -47,12 +53,26 @@ pub(crate) fn threads(
         rows.push(ThreadStat {
             thread,
             process: processes.get(row).unwrap_or(0),
+            role: match roles.get(row).unwrap_or_default() {
+                lifecycle::PROCESS => Role::Process,
+                lifecycle::THREAD => Role::Thread,
+                other => return Err(unknown(TABLE, "role", other)),
+            },
             name: names.get(row).unwrap_or_default().to_owned(),
             arrival_ns,
             user_ns: user.get(&thread).copied().unwrap_or(0),
             kernel_ns: kernel.get(&thread).copied().unwrap_or(0),
             waiting_ns: waiting.get(row).unwrap_or(0),
             blocked_ns: blocked.get(row).unwrap_or(0),
+            blocked: sorted(
+                by_wait
+                    .iter()
+                    .map(|(waits, ns)| BlockedStat {
+                        waits: *waits,
+                        ns: ns.get(row).unwrap_or(0),
+                    })
+                    .collect(),
+            ),
             response_ns: first_runs.get(row).map(since_arrival),
             turnaround_ns: completions.get(row).map(since_arrival),
             voluntary: voluntary.get(&thread).copied().unwrap_or(0),
@@ -88,28 +108,4 @@ fn count_by(query: LazyFrame, key: &str) -> Result<HashMap<u32, u64>, AnalyzerEr
     Ok(pairs
         .map(|(thread, count)| (thread.unwrap_or(0), count.unwrap_or(0)))
         .collect())
-}
-
-fn statuses(frame: &polars::prelude::DataFrame) -> Result<Vec<Option<ExitStatus>>, AnalyzerError> {
-    let (codes, signals) = (
-        frame.column("exit_code")?.u8()?,
-        frame.column("signal")?.u8()?,
-    );
-    let (causes, addresses) = (
-        frame.column("cause")?.str()?,
-        frame.column("address")?.u64()?,
-    );
-    let words = frame.column("status")?.str()?.iter().enumerate();
-    words
-        .map(|(row, word)| match word {
-            None => Ok(None),
-            Some(lifecycle::CODE) => Ok(Some(ExitStatus::Code(codes.get(row).unwrap_or(0)))),
-            Some(lifecycle::KILLED) => Ok(Some(ExitStatus::Killed {
-                signal: signals.get(row).unwrap_or(0),
-                cause: cause_of(TABLE, causes.get(row).unwrap_or_default())?,
-                address: addresses.get(row).unwrap_or(0),
-            })),
-            Some(other) => Err(unknown(TABLE, "status", other)),
-        })
-        .collect()
 }

@@ -1,7 +1,7 @@
 //! Events to rows: a pure state machine over what the one CPU does. No polars, no files.
 //!
 //! Key type: [`Fold`]. Neighbours: `order.rs` hands it the events in order, `segment.rs` shares out each stretch of time,
-//! `threads.rs` keeps each thread's readiness, `rows.rs` has what comes out.
+//! `threads.rs` keeps each thread's readiness, `lives.rs` each process's programs, `rows.rs` has what comes out.
 //!
 //! The CPU is always in exactly one of these states:
 //!
@@ -20,11 +20,15 @@
 //! A trace that ends in the middle is cut at its last event: what is open then has no end, and nothing is extrapolated.
 
 use trapline_trace_format::event::{
-    Event, EventKind, ExitStatus, Nanos, SwitchReason, ThreadId, Trap,
+    Event, EventKind, ExitStatus, Nanos, Role, SwitchReason, ThreadId, Trap, Waits,
 };
 use trapline_trace_format::meta::Calibration;
 
-use super::rows::{LifecycleRow, Return, Rows, SliceRow, SwitchRow, VisitRow};
+use super::lives::Lives;
+use super::rows::{
+    Blocked, LifecycleRow, MemoryRow, ProgramRow, Return, Rows, SignalRow, SliceRow, SwitchRow,
+    VisitRow,
+};
 use super::segment::{Costs, Segment};
 use super::threads::{ThreadIndex, Threads};
 use crate::summary::{Activity, Part};
@@ -44,6 +48,7 @@ pub(crate) struct Fold {
     state: State,
     segment: Segment,
     threads: Threads,
+    lives: Lives,
     rows: Rows,
     switch_ns: Nanos,
     idle_ns: Nanos,
@@ -87,6 +92,7 @@ impl Fold {
             state: State::Starting,
             segment: Segment::starting(0),
             threads: Threads::default(),
+            lives: Lives::default(),
             rows: Rows::default(),
             switch_ns: 0,
             idle_ns: 0,
@@ -139,8 +145,11 @@ impl Fold {
         {
             visit.tracer_ns = tracer_ns - visit.tracer_ns;
         }
+        let (processes, programs) = self.lives.finish();
         Rows {
             lifecycle,
+            processes,
+            programs,
             partition,
             ..self.rows
         }
@@ -155,37 +164,32 @@ impl Fold {
                 self.now_ns = end_ns;
                 Ok(())
             }
-            EventKind::Created { parent, name } => {
+            EventKind::Created {
+                parent,
+                name,
+                role,
+                space,
+            } => {
                 if thread == ThreadId::IDLE {
                     return Ok(());
                 }
-                let new = self.threads.arrive(LifecycleRow {
-                    thread: thread.0,
-                    process: event.process.0,
-                    parent: parent.0,
-                    name,
-                    arrival_ns: self.now_ns,
-                    first_run_ns: None,
-                    completion_ns: None,
-                    waiting_ns: 0,
-                    blocked_ns: 0,
-                    status: None,
-                });
-                if new {
-                    Ok(())
-                } else {
-                    Err(format!("thread {} is created twice", thread.0))
-                }
+                let program = self.program(event.process.0, name, space.0);
+                self.created(thread, parent.0, role, program)
             }
-            EventKind::Executed { name } => {
-                let threads = self.threads.of_process(event.process.0);
-                threads.for_each(|thread| thread.row.name.clone_from(&name));
-                Ok(())
+            EventKind::Executed { name, space } => {
+                self.threads.rename(event.process.0, &name);
+                let program = self.program(event.process.0, name, space.0);
+                self.lives.execute(program)
             }
             EventKind::Exited { status } => self.exited(thread, status),
+            EventKind::ProcessExited { status } => {
+                self.lives.end(event.process.0, status, self.now_ns)
+            }
             EventKind::Trap(trap) => self.trap(thread, event.process.0, trap),
-            EventKind::Return { result } => self.returned(thread, result),
-            EventKind::SwitchBegin { to, reason } => self.switch_begin(thread, to, reason),
+            EventKind::Return { result } => self.returned(thread, event.process.0, result),
+            EventKind::SwitchBegin { to, reason, waits } => {
+                self.switch_begin(thread, to, reason, waits)
+            }
             EventKind::SwitchEnd => self.switch_end(thread),
             EventKind::Woken => {
                 let index = self.find(thread)?;
@@ -196,7 +200,81 @@ impl Fold {
                 self.quantum_start();
                 Ok(())
             }
-            EventKind::Console { .. } => Ok(()),
+            EventKind::Signal {
+                signal,
+                sender,
+                action,
+            } => {
+                self.rows.signals.push(SignalRow {
+                    time_ns: self.now_ns,
+                    process: event.process.0,
+                    thread: thread.0,
+                    signal,
+                    sender: sender.0,
+                    action,
+                });
+                let index = self.threads.find(thread.0);
+                if let Some(row) = index.and_then(|index| self.threads.get(index).visit) {
+                    self.rows.visits[row].signal = Some(signal);
+                }
+                Ok(())
+            }
+            EventKind::MapChanged { space, change } => {
+                self.rows.memory.push(MemoryRow {
+                    time_ns: self.now_ns,
+                    process: event.process.0,
+                    thread: thread.0,
+                    space: space.0,
+                    change,
+                });
+                Ok(())
+            }
+            EventKind::Console { .. } | EventKind::Input { .. } => Ok(()),
+        }
+    }
+
+    /// A program that the process runs from now on.
+    fn program(&self, process: u32, name: String, space: u32) -> ProgramRow {
+        ProgramRow {
+            process,
+            name,
+            space,
+            start_ns: self.now_ns,
+            run_ns: None,
+            end_ns: None,
+        }
+    }
+
+    fn created(
+        &mut self,
+        thread: ThreadId,
+        parent: u32,
+        role: Role,
+        program: ProgramRow,
+    ) -> Folded {
+        let process = program.process;
+        let new = self.threads.arrive(LifecycleRow {
+            thread: thread.0,
+            process,
+            parent,
+            role,
+            name: program.name.clone(),
+            arrival_ns: self.now_ns,
+            first_run_ns: None,
+            completion_ns: None,
+            waiting_ns: 0,
+            blocked: Blocked::default(),
+            status: None,
+        });
+        if !new {
+            return Err(format!("thread {} is created twice", thread.0));
+        }
+        match role {
+            Role::Process => {
+                self.lives.arrive(process, parent, program);
+                Ok(())
+            }
+            Role::Thread => self.lives.join(process),
         }
     }
 
@@ -222,6 +300,7 @@ impl Fold {
             entry_ns,
             exit_ns: 0,
             tracer_ns: self.tracer_ns,
+            signal: None,
         });
         let visit = self.threads.get(index).visit;
         self.charge(index, visit, entry_ns);
@@ -229,7 +308,7 @@ impl Fold {
         Ok(())
     }
 
-    fn returned(&mut self, thread: ThreadId, result: i64) -> Folded {
+    fn returned(&mut self, thread: ThreadId, process: u32, result: i64) -> Folded {
         let index = self.find(thread)?;
         match self.state {
             State::Kernel(running) if running == index => {}
@@ -250,6 +329,7 @@ impl Fold {
         if let Some(row) = visit {
             self.end_visit(row, Some(result));
         }
+        self.lives.run(process, self.now_ns);
         self.enter(State::User {
             thread: index,
             visit,
@@ -257,7 +337,13 @@ impl Fold {
         Ok(())
     }
 
-    fn switch_begin(&mut self, from: ThreadId, to: ThreadId, reason: SwitchReason) -> Folded {
+    fn switch_begin(
+        &mut self,
+        from: ThreadId,
+        to: ThreadId,
+        reason: SwitchReason,
+        waits: Option<Waits>,
+    ) -> Folded {
         if to != ThreadId::IDLE {
             self.find(to)?;
         }
@@ -286,12 +372,13 @@ impl Fold {
         self.arriving = None;
         self.close_slice(reason);
         if let Some(index) = loser {
-            self.lose_cpu(index, reason);
+            self.lose_cpu(index, reason, waits);
         }
         self.rows.switches.push(SwitchRow {
             from: from.0,
             to: to.0,
             reason,
+            waits,
             begin_ns: self.now_ns,
             end_ns: None,
             handover_ns: 0,
@@ -302,11 +389,11 @@ impl Fold {
         Ok(())
     }
 
-    fn lose_cpu(&mut self, index: ThreadIndex, reason: SwitchReason) {
+    fn lose_cpu(&mut self, index: ThreadIndex, reason: SwitchReason, waits: Option<Waits>) {
         let now_ns = self.now_ns;
         let thread = self.threads.get(index);
         match reason {
-            SwitchReason::Block => thread.block(now_ns),
+            SwitchReason::Block => thread.block(waits, now_ns),
             SwitchReason::Exit => thread.end(now_ns, None),
             SwitchReason::Yield
             | SwitchReason::Quantum

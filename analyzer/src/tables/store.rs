@@ -20,7 +20,7 @@ use trapline_trace_format::meta::Outcome;
 use super::fold::Fold;
 use super::order::InOrder;
 use super::rows::Rows;
-use super::{NAMES, Tables, frames};
+use super::{COUNT, NAMES, Tables, frames};
 use crate::error::AnalyzerError;
 
 /// The tables of a trace, and what is wrong with it when they are of its intact prefix only.
@@ -93,7 +93,7 @@ fn fold_log(log: LogReader, fold: &mut Fold) -> Result<(), String> {
 }
 
 /// Keeps the tables beside the log, as far as that is possible.
-fn write_all(trace: &mut Trace, frames: &mut [DataFrame; 5]) {
+fn write_all(trace: &mut Trace, frames: &mut [DataFrame; COUNT]) {
     for (name, frame) in NAMES.into_iter().zip(frames) {
         let written = trace.write_table(name, |sink| {
             let writer = ParquetWriter::new(sink).with_compression(ParquetCompression::Zstd(None));

@@ -4,6 +4,7 @@
 //! |---|---|
 //! | `from`, `to` | the thread that lost the CPU and the one that got it; 0 is idle |
 //! | `reason`, `voluntary` | why, and whether the thread gave the CPU away |
+//! | `waits` | what `from` waits for, when it blocks |
 //! | `begin_ns` | the decision |
 //! | `end_ns` | `to` has the CPU; null if the trace ended first |
 //! | `handover_ns` | `begin_ns` to `end_ns` without the tracer |
@@ -15,8 +16,9 @@
 use polars::prelude::{
     BooleanChunked, DataFrame, Int64Type, IntoColumn, NewChunkedArray, PolarsResult, UInt32Type,
 };
+use trapline_trace_format::event::Waits;
 
-use super::columns::{numbers, optional_numbers, words};
+use super::columns::{numbers, optional_numbers, optional_words, words};
 use super::rows::SwitchRow;
 
 pub(super) fn frame(rows: &[SwitchRow]) -> PolarsResult<DataFrame> {
@@ -26,6 +28,7 @@ pub(super) fn frame(rows: &[SwitchRow]) -> PolarsResult<DataFrame> {
         numbers::<UInt32Type>("to", rows.iter().map(|row| row.to)),
         words("reason", rows.iter().map(|row| row.reason.word())),
         BooleanChunked::from_iter_values("voluntary".into(), voluntary).into_column(),
+        optional_words("waits", rows.iter().map(|row| row.waits.map(Waits::word))),
         numbers::<Int64Type>("begin_ns", rows.iter().map(|row| row.begin_ns)),
         optional_numbers::<Int64Type>("end_ns", rows.iter().map(|row| row.end_ns)),
         numbers::<Int64Type>("handover_ns", rows.iter().map(|row| row.handover_ns)),

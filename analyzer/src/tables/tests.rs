@@ -1,6 +1,8 @@
 //! Promises of the fold: what each event sequence means, to the nanosecond.
 
-use trapline_trace_format::event::{Cause, Event, EventKind, ExitStatus, Nanos, SwitchReason};
+use trapline_trace_format::event::{
+    Cause, Event, EventKind, ExitStatus, Nanos, Role, SignalAction, SwitchReason, Waits,
+};
 use trapline_trace_format::meta::Calibration;
 
 use super::fold::{Fold, FoldError};
@@ -83,7 +85,7 @@ fn two_threads() -> Vec<Event> {
             EventKind::Exited {
                 status: ExitStatus::Killed {
                     signal: 11,
-                    cause: Cause::PageFault,
+                    cause: Some(Cause::PageFault),
                     address: 8,
                 },
             },
@@ -161,12 +163,18 @@ fn lives_have_arrival_first_run_waiting_blocking_and_end() {
         (one.arrival_ns, one.first_run_ns, one.completion_ns),
         (0, Some(150), Some(4010))
     );
-    assert_eq!((one.waiting_ns, one.blocked_ns), (150 + (3100 - 2050), 0));
+    assert_eq!(
+        (one.waiting_ns, one.blocked.total()),
+        (150 + (3100 - 2050), 0)
+    );
     assert_eq!(
         (two.first_run_ns, two.completion_ns),
         (Some(2100), Some(6010))
     );
-    assert_eq!((two.waiting_ns, two.blocked_ns), (2100 + 70, 5000 - 3040));
+    assert_eq!(
+        (two.waiting_ns, two.blocked.total()),
+        (2100 + 70, 5000 - 3040)
+    );
     assert_eq!(one.status, Some(ExitStatus::Code(3)));
     assert!(matches!(
         two.status,
@@ -303,7 +311,7 @@ fn the_parts_of_any_machine_add_up_wherever_its_trace_is_cut() {
                 for cause in Cause::ALL {
                     let visits = rows.visits.iter().filter(|visit| visit.cause() == cause);
                     let visits: Nanos = visits.map(|visit| visit.kernel_ns).sum();
-                    let kernel: Nanos = (1..9).map(|t| kernel(&rows, t, Some(cause))).sum();
+                    let kernel: Nanos = (1..50).map(|t| kernel(&rows, t, Some(cause))).sum();
                     assert_eq!(visits, kernel, "seed {seed}, {cause:?}");
                 }
                 for visit in rows.visits.iter().filter(|visit| visit.end_ns.is_some()) {
@@ -359,6 +367,18 @@ fn events_that_cannot_be_are_named() {
         after(vec![created(5, 1, "again")]),
         "at 5 ns: thread 1 is created twice"
     );
+    assert_eq!(
+        after(vec![joined(5, 77, 3, "thread of nobody")]),
+        "at 5 ns: process 77 was never created"
+    );
+    assert_eq!(
+        after(vec![executed(5, 77, "nobody")]),
+        "at 5 ns: process 77 was never created"
+    );
+    assert_eq!(
+        after(vec![process_exited(5, 77, ExitStatus::Code(0))]),
+        "at 5 ns: process 77 was never created"
+    );
 }
 
 #[test]
@@ -372,7 +392,7 @@ fn absurd_times_neither_overflow_nor_panic() {
     assert!(
         rows.lifecycle
             .iter()
-            .all(|thread| thread.waiting_ns >= 0 && thread.blocked_ns >= 0)
+            .all(|thread| thread.waiting_ns >= 0 && thread.blocked.total() >= 0)
     );
 }
 
@@ -394,16 +414,132 @@ fn a_thread_that_dies_in_user_mode_leaves_the_cpu_without_a_trap() {
 
 #[test]
 fn another_program_gives_its_process_another_name() {
-    let rows = rows(vec![
-        created(0, 1, "sh"),
-        event(
-            5,
-            1,
-            EventKind::Executed {
-                name: "ls".to_owned(),
-            },
-        ),
-    ]);
+    let rows = rows(vec![created(0, 1, "sh"), executed(5, 1, "ls")]);
     assert_eq!(rows.lifecycle[0].name, "ls");
     assert_eq!(rows.lifecycle[0].waiting_ns, 5);
+}
+
+#[test]
+fn threads_come_at_any_time_and_belong_to_their_process() {
+    let rows = rows(vec![
+        created(0, 1, "one"),
+        switch(10, 0, 1, SwitchReason::Idle),
+        switched(20, 1),
+        returned(30, 1, 0),
+        trap(100, 1, Cause::Syscall, 56),
+        joined(110, 1, 2, "one"),
+        returned(120, 1, 2),
+        trap(200, 1, Cause::Syscall, 231),
+        // The whole process ends: the thread that does not run ends without ever having run.
+        event_in(
+            210,
+            1,
+            2,
+            EventKind::Exited {
+                status: ExitStatus::Code(0),
+            },
+        ),
+        exited(220, 1, 0),
+        process_exited(230, 1, ExitStatus::Code(0)),
+        switch(240, 1, 0, SwitchReason::Exit),
+        switched(250, 0),
+    ]);
+    let [one, two] = &rows.lifecycle[..] else {
+        panic!("two threads")
+    };
+    assert_eq!((one.role, two.role), (Role::Process, Role::Thread));
+    assert_eq!((two.process, two.parent, two.arrival_ns), (1, 1, 110));
+    assert_eq!((two.first_run_ns, two.completion_ns), (None, Some(210)));
+    let [process] = &rows.processes[..] else {
+        panic!("one process")
+    };
+    assert_eq!((process.threads, process.completion_ns), (2, Some(230)));
+    assert_eq!(total(&rows), 250);
+}
+
+#[test]
+fn time_blocked_is_told_by_what_was_waited_for() {
+    let rows = rows(vec![
+        created(0, 1, "one"),
+        switch(10, 0, 1, SwitchReason::Idle),
+        switched(20, 1),
+        returned(30, 1, 0),
+        trap(100, 1, Cause::Syscall, 61),
+        blocked(110, 1, 0, Waits::Child),
+        switched(120, 0),
+        woken(500, 1),
+        switch(510, 0, 1, SwitchReason::Idle),
+        switched(520, 1),
+        blocked(530, 1, 0, Waits::Pipe),
+        switched(540, 0),
+        woken(600, 1),
+        switch(610, 0, 1, SwitchReason::Idle),
+        switched(620, 1),
+        switch(630, 1, 0, SwitchReason::Block),
+        switched(700, 0),
+    ]);
+    let life = &rows.lifecycle[0];
+    assert_eq!(life.blocked.of(Some(Waits::Child)), 500 - 110);
+    assert_eq!(life.blocked.of(Some(Waits::Pipe)), 600 - 530);
+    assert_eq!(life.blocked.of(None), 700 - 630, "nothing says for what");
+    assert_eq!(life.blocked.total(), 390 + 70 + 70);
+    assert_eq!(rows.switches[1].waits, Some(Waits::Child));
+    assert_eq!(rows.switches[0].waits, None);
+}
+
+#[test]
+fn a_program_runs_from_its_exec_to_the_next_and_has_its_memory_at_its_first_instruction() {
+    let rows = rows(vec![
+        created(0, 1, "sh"),
+        switch(10, 0, 1, SwitchReason::Idle),
+        switched(20, 1),
+        returned(30, 1, 0),
+        trap(100, 1, Cause::Syscall, 59),
+        executed(110, 1, "ls"),
+        returned(150, 1, 0),
+        trap(200, 1, Cause::Syscall, 39),
+        returned(210, 1, 1),
+        trap(300, 1, Cause::Syscall, 60),
+        exited(310, 1, 0),
+        process_exited(320, 1, ExitStatus::Code(0)),
+    ]);
+    let programs: Vec<_> = rows
+        .programs
+        .iter()
+        .map(|p| (p.name.as_str(), p.start_ns, p.run_ns, p.end_ns))
+        .collect();
+    let expected = [
+        ("sh", 0, Some(30), Some(110)),
+        ("ls", 110, Some(150), Some(320)),
+    ];
+    assert_eq!(programs, expected);
+    assert_eq!(
+        (rows.processes[0].name.as_str(), rows.processes[0].programs),
+        ("ls", 2)
+    );
+}
+
+#[test]
+fn a_signal_is_kept_and_noted_at_the_visit_that_it_ends() {
+    let handler = SignalAction::Handler { address: 0x40_1000 };
+    let rows = rows(vec![
+        created(0, 1, "one"),
+        switch(10, 0, 1, SwitchReason::Idle),
+        switched(20, 1),
+        returned(30, 1, 0),
+        trap(100, 1, Cause::PageFault, 11),
+        signalled(110, 1, 11, 0, handler),
+        returned(120, 1, 0),
+        signalled(130, 1, 17, 9, SignalAction::Ignore),
+        trap(200, 1, Cause::PageFault, 11),
+        returned(220, 1, 0),
+    ]);
+    let signals: Vec<_> = rows.visits.iter().map(|visit| visit.signal).collect();
+    assert_eq!(signals, [Some(11), None]);
+    let kept: Vec<_> = rows
+        .signals
+        .iter()
+        .map(|s| (s.time_ns, s.signal, s.sender))
+        .collect();
+    assert_eq!(kept, [(110, 11, 0), (130, 17, 9)]);
 }

@@ -6,7 +6,7 @@
 
 use std::collections::HashMap;
 
-use trapline_trace_format::event::{Cause, ExitStatus, Nanos};
+use trapline_trace_format::event::{Cause, ExitStatus, Nanos, Waits};
 
 use super::rows::LifecycleRow;
 use crate::summary::{Activity, Part};
@@ -16,6 +16,8 @@ use crate::summary::{Activity, Part};
 pub(crate) struct Threads {
     all: Vec<Thread>,
     by_id: HashMap<u32, usize>,
+    /// Threads that may be alive, by process.
+    by_process: HashMap<u32, Vec<usize>>,
     /// Most events are of the thread that had the event before.
     last: Option<(u32, ThreadIndex)>,
 }
@@ -37,9 +39,14 @@ pub(crate) struct Thread {
 
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Readiness {
-    Ready { since_ns: Nanos },
+    Ready {
+        since_ns: Nanos,
+    },
     Running,
-    Blocked { since_ns: Nanos },
+    Blocked {
+        since_ns: Nanos,
+        waits: Option<Waits>,
+    },
     Ended,
 }
 
@@ -50,6 +57,8 @@ impl Threads {
             return false;
         }
         self.by_id.insert(row.thread, self.all.len());
+        let of_process = self.by_process.entry(row.process).or_default();
+        of_process.push(self.all.len());
         self.all.push(Thread {
             readiness: Readiness::Ready {
                 since_ns: row.arrival_ns,
@@ -77,10 +86,15 @@ impl Threads {
         &mut self.all[index.0]
     }
 
-    pub(crate) fn of_process(&mut self, process: u32) -> impl Iterator<Item = &mut Thread> {
-        self.all
-            .iter_mut()
-            .filter(move |thread| thread.row.process == process)
+    /// The process runs another program: its threads that live are called by its name.
+    pub(crate) fn rename(&mut self, process: u32, name: &str) {
+        let Some(threads) = self.by_process.get_mut(&process) else {
+            return;
+        };
+        threads.retain(|index| self.all[*index].readiness != Readiness::Ended);
+        for index in threads {
+            name.clone_into(&mut self.all[*index].row.name);
+        }
     }
 
     /// Ends all waiting and blocking at `end_ns`, the end of the trace.
@@ -147,10 +161,13 @@ impl Thread {
         }
     }
 
-    pub(crate) fn block(&mut self, now_ns: Nanos) {
+    pub(crate) fn block(&mut self, waits: Option<Waits>, now_ns: Nanos) {
         self.settle(now_ns);
         if self.readiness != Readiness::Ended {
-            self.readiness = Readiness::Blocked { since_ns: now_ns };
+            self.readiness = Readiness::Blocked {
+                since_ns: now_ns,
+                waits,
+            };
         }
     }
 
@@ -168,8 +185,8 @@ impl Thread {
                 self.row.waiting_ns += now_ns - *since_ns;
                 *since_ns = now_ns;
             }
-            Readiness::Blocked { since_ns } => {
-                self.row.blocked_ns += now_ns - *since_ns;
+            Readiness::Blocked { since_ns, waits } => {
+                self.row.blocked.add(*waits, now_ns - *since_ns);
                 *since_ns = now_ns;
             }
             Readiness::Running | Readiness::Ended => {}

@@ -12,6 +12,7 @@
 //! | `kernel_ns` | CPU time in the kernel: entry, handler and exit cost, without switches away and the tracer |
 //! | `entry_ns`, `exit_ns` | the calibrated parts of `kernel_ns` before `enter_ns` and after `return_ns` |
 //! | `tracer_ns` | the tracer's time between `enter_ns` and `end_ns`, whoever had the CPU |
+//! | `signal` | the last signal that was acted upon during the visit: a fault that is not resolved ends in one |
 //! | `result` | what the thread found in its result register; null without a return |
 //! | `instruction`, `address` | instruction pointer at the trap, address of a fault |
 //! | `argument0` to `argument5` | argument registers of a system call |
@@ -19,7 +20,7 @@
 //! Times are i64 nanoseconds since the start of the trace. In a trace that was cut, `kernel_ns` is what was seen.
 
 use polars::prelude::{
-    Column, DataFrame, Int32Type, Int64Type, PolarsResult, UInt32Type, UInt64Type,
+    Column, DataFrame, Int32Type, Int64Type, PolarsResult, UInt8Type, UInt32Type, UInt64Type,
 };
 
 use super::columns::{numbers, optional_numbers, words};
@@ -51,6 +52,7 @@ pub(super) fn frame(rows: Vec<VisitRow>) -> PolarsResult<DataFrame> {
         i64s("exit_ns", |row| row.exit_ns),
         i64s("tracer_ns", |row| row.tracer_ns),
         optional_i64s("result", |row| row.returned.map(|returned| returned.result)),
+        optional_numbers::<UInt8Type>("signal", rows.iter().map(|row| row.signal)),
         u64s("instruction", |row| row.trap.instruction),
         u64s("address", |row| row.trap.address),
     ];

@@ -47,8 +47,17 @@ pub(super) fn trace(
                 (picture(Plot::SwitchCost)?)
             }
             section {
-                h3 { "Threads" }
-                (grid(&tables::threads(summary), "No thread arrived in this trace."))
+                h3 { "Processes and threads" }
+                (grid(&tables::processes(summary), "No process arrived in this trace."))
+                @if !summary.blocked.is_empty() {
+                    h4 { (tables::blocked(summary).title) }
+                    (grid(&tables::blocked(summary), ""))
+                }
+            }
+            section class="picture" {
+                h3 { "Memory maps: who could address what" }
+                @if let Some(faults) = tables::page_faults(summary) { p { (faults) } }
+                (picture(Plot::MemoryMaps)?)
             }
             section {
                 h3 { "Quantum" }
@@ -78,7 +87,7 @@ pub(super) fn beside_each_other(traces: &[(Summary, PlotData)]) -> Markup {
         .map(|number| Column::Numbers(number.name));
     let table = Table {
         title: "Traces beside each other",
-        note: "One run each: times are noisy, a change of a few percent is no evidence.",
+        note: "One run each: times are noisy, a change of a few percent is no evidence.".into(),
         columns: std::iter::once(Column::Words("trace"))
             .chain(headings)
             .collect(),

@@ -3,7 +3,7 @@
 use maud::{Markup, html};
 
 /// Word and meaning.
-const WORDS: [(&str, &str); 12] = [
+const WORDS: [(&str, &str); 15] = [
     (
         "mode switch",
         "The CPU crosses from user to kernel mode (trap) or back (return-from-trap).",
@@ -16,6 +16,16 @@ const WORDS: [(&str, &str); 12] = [
     (
         "visit",
         "One stay in the kernel: trap, handler, return-from-trap, or exit, or switch away.",
+    ),
+    (
+        "process, thread",
+        "A process has memory, files and children; each of its threads runs on its own, with a stack of its own, in the \
+         memory that they share. A process is named by what it runs and its number, as sh (1); one more thread of it as \
+         sh (1/4).",
+    ),
+    (
+        "address space",
+        "What a process can address: its memory map. fork copies it, exec begins a new one, threads share theirs.",
     ),
     (
         "context switch",
@@ -37,6 +47,10 @@ const WORDS: [(&str, &str); 12] = [
     ("turnaround", "From a thread's arrival to its completion."),
     ("response", "From a thread's arrival to its first run."),
     ("waiting", "Ready, but not running."),
+    (
+        "blocked",
+        "Neither ready nor running: waiting for time, a child, a pipe, another thread, ...",
+    ),
     (
         "probe effect",
         "What tracing itself adds. It is measured, shown apart as tracer, and in none of the other numbers.",

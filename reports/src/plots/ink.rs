@@ -4,7 +4,7 @@
 //! for colour-blind people; no picture tells things apart by colour alone. Within a theme no two inks share a colour,
 //! since the page turns the colours of a drawn picture back into inks.
 
-use trapline_trace_format::event::Cause;
+use trapline_trace_format::event::{Backing, Cause};
 
 /// What a mark stands for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -21,6 +21,8 @@ pub enum Ink {
     User(Shade),
     /// The kernel, by cause; none is a thread's way to its first instruction.
     Kernel(Option<Cause>),
+    /// Memory, by what is behind it.
+    Memory(Backing),
     /// Context switches.
     Switch,
     /// Nothing to run.
@@ -64,7 +66,7 @@ pub(crate) type Rgb = (u8, u8, u8);
 struct Entry(Ink, &'static str, u32, u32);
 
 /// Ink, name, light colour, dark colour.
-const INKS: [Entry; 19] = [
+const INKS: [Entry; 24] = [
     Entry(Ink::Surface, "surface", 0xffffff, 0x15181d),
     Entry(Ink::Text, "text", 0x1b1f24, 0xe6e9ee),
     Entry(Ink::Muted, "muted", 0x5b6470, 0x9aa4b2),
@@ -116,6 +118,16 @@ const INKS: [Entry; 19] = [
         0x3b3b6d,
         0x8d8de0,
     ),
+    Entry(Ink::Memory(Backing::File), "file", 0x4477aa, 0x7fa8d9),
+    Entry(Ink::Memory(Backing::Heap), "heap", 0xd98a00, 0xf2b134),
+    Entry(
+        Ink::Memory(Backing::Anonymous),
+        "anonymous",
+        0x228833,
+        0x5cbf6b,
+    ),
+    Entry(Ink::Memory(Backing::Shared), "shared", 0xaa3377, 0xd873ac),
+    Entry(Ink::Memory(Backing::Stack), "stack", 0xcc3311, 0xf07f63),
     Entry(Ink::Switch, "switch", 0xcc79a7, 0xe096c0),
     Entry(Ink::Idle, "idle", 0xc3c9d1, 0x4a525e),
     Entry(Ink::Tracer, "tracer", 0x858e99, 0x717b88),
@@ -163,6 +175,18 @@ mod tests {
                 Theme::Light.colour(Ink::Kernel(Some(cause))),
                 words,
                 "{cause:?}"
+            );
+        }
+    }
+
+    #[test]
+    fn every_backing_has_an_ink_of_its_own() {
+        let words = Theme::Light.colour(Ink::Text);
+        for backing in Backing::ALL {
+            assert_ne!(
+                Theme::Light.colour(Ink::Memory(backing)),
+                words,
+                "{backing:?}"
             );
         }
     }

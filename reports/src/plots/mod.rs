@@ -8,6 +8,7 @@ pub(crate) mod font;
 mod histogram;
 mod ink;
 mod legend;
+mod memory_maps;
 mod picture;
 mod quantum_accuracy;
 mod switch_cost;
@@ -33,6 +34,8 @@ pub enum Plot {
     SwitchCost,
     /// Quantum asked against got.
     QuantumAccuracy,
+    /// Who could address what.
+    MemoryMaps,
 }
 
 /// How wide a picture is.
@@ -58,12 +61,13 @@ impl Width {
 
 impl Plot {
     /// Every picture, in the order of the page.
-    pub const ALL: [Self; 5] = [
+    pub const ALL: [Self; 6] = [
         Self::WallTimePartition,
         Self::Timeline,
         Self::SyscallCost,
         Self::SwitchCost,
         Self::QuantumAccuracy,
+        Self::MemoryMaps,
     ];
 
     /// The word for it in file names.
@@ -75,6 +79,7 @@ impl Plot {
             Self::SyscallCost => "syscall-cost",
             Self::SwitchCost => "switch-cost",
             Self::QuantumAccuracy => "quantum",
+            Self::MemoryMaps => "memory",
         }
     }
 
@@ -88,6 +93,7 @@ impl Plot {
             Self::SyscallCost => syscall_cost::draw(summary, data, width),
             Self::SwitchCost => switch_cost::draw(summary, data, width),
             Self::QuantumAccuracy => quantum_accuracy::draw(summary, data, width),
+            Self::MemoryMaps => memory_maps::draw(summary, data, width),
         }
     }
 }
@@ -103,12 +109,16 @@ mod tests {
 
     #[test]
     fn no_text_of_a_picture_is_cut_off_or_lies_on_another() {
-        let (mut summary, data) = support::sample();
+        let (mut summary, mut data) = support::sample();
         for names in ["a", "a name that nobody would give to a program of theirs"] {
             summary
                 .threads
                 .iter_mut()
                 .for_each(|thread| thread.name = names.to_owned());
+            let columns = &mut data.memory.columns;
+            columns
+                .iter_mut()
+                .for_each(|column| column.name = names.to_owned());
             for plot in Plot::ALL {
                 for width in [Width::Wide, Width::Narrow] {
                     assert_legible(&plot.draw(&summary, &data, width));

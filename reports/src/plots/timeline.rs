@@ -3,6 +3,8 @@
 //! Twenty thousand intervals do not fit on a page: time is cut into columns of pixels, and a column is as strong as the
 //! share of it that the thread had the CPU. The mark of a column is that of the cause with the most kernel time in it.
 
+use std::collections::HashMap;
+
 use trapline_analyzer::summary::{PlotData, Summary};
 use trapline_trace_format::event::Cause;
 
@@ -89,17 +91,16 @@ struct Lane {
 
 /// The lanes from top to bottom, idle last, and how many threads have none.
 fn lanes(summary: &Summary, data: &PlotData) -> (Vec<Lane>, usize) {
-    let mut busy: Vec<(u32, i64)> = Vec::new();
+    let mut totals: HashMap<u32, i64> = HashMap::new();
     for slice in &data.slices {
-        let ns = slice.end_ns - slice.start_ns;
-        match busy.iter_mut().find(|(thread, _)| *thread == slice.thread) {
-            Some((_, total)) => *total += ns,
-            None => busy.push((slice.thread, ns)),
-        }
+        let ns = slice.end_ns.saturating_sub(slice.start_ns);
+        let total = totals.entry(slice.thread).or_default();
+        *total = total.saturating_add(ns);
     }
+    let mut busy: Vec<(u32, i64)> = totals.into_iter().collect();
     let idle = busy.iter().any(|(thread, _)| *thread == 0);
     busy.retain(|(thread, _)| *thread != 0);
-    busy.sort_by_key(|(_, ns)| std::cmp::Reverse(*ns));
+    busy.sort_by_key(|(thread, ns)| (std::cmp::Reverse(*ns), *thread));
     let left_out = busy.len().saturating_sub(MAX_LANES);
     busy.truncate(MAX_LANES);
     let place = |id: u32| {

@@ -37,7 +37,7 @@ pub fn measurements(rows: &[MeasureRow], style: Style) -> String {
     });
     let table = Table {
         title: "What the doors cost on this host",
-        note: "Each round gives a median; the columns are the median, the least and the greatest of those.",
+        note: "Each round gives a median; the columns are the median, the least and the greatest of those.".into(),
         columns: vec![
             Column::Words("operation"),
             Column::Words("kernel"),

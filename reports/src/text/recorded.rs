@@ -6,7 +6,8 @@ use trapline_analyzer::summary::Summary;
 use trapline_trace_format::meta::{Meta, Outcome, Witnesses};
 
 use super::escape::escape;
-use crate::units::{count, duration, things};
+use crate::tables;
+use crate::units::{duration, things};
 
 /// A line or a few, without a line break at the end.
 #[must_use]
@@ -24,16 +25,9 @@ pub fn recorded(path: &Path, meta: &Meta, summary: &Summary) -> String {
     if let Outcome::Interrupted { by } = &meta.outcome {
         text.push_str(&format!("\nthe machine was ended early by {}", escape(by)));
     }
-    let unknown: Vec<String> = summary
-        .syscalls
-        .iter()
-        .filter(|stat| stat.unknown > 0)
-        .map(|stat| format!("{} ({})", escape(&stat.name), count(stat.unknown)))
-        .collect();
-    if !unknown.is_empty() {
+    if let Some(unknown) = tables::unknown_calls(summary) {
         text.push_str(&format!(
-            "\nsystem calls that the kernel does not have (ENOSYS): {}",
-            unknown.join(", ")
+            "\nsystem calls that the kernel does not have (ENOSYS): {unknown}"
         ));
     }
     text

@@ -13,6 +13,8 @@ use crate::{labels, tables};
 
 /// Columns of the longest bar beside the partition.
 const BAR: usize = 32;
+/// Processes with a row of their own in the partition.
+const MAX_USERS: usize = 24;
 
 /// The whole summary, each line ended. Sections without content are left out.
 #[must_use]
@@ -34,7 +36,11 @@ pub fn summary(summary: &Summary, style: Style) -> String {
             style.bad("Calls this kernel does not have (ENOSYS):")
         );
     }
-    text.push_str(&table::section(&tables::threads(summary), style));
+    if let Some(faults) = tables::page_faults(summary) {
+        let _ = writeln!(text, "\n{faults}");
+    }
+    text.push_str(&table::section(&tables::processes(summary), style));
+    text.push_str(&table::section(&tables::blocked(summary), style));
     if let Some(quantum) = tables::quantum(summary) {
         text.push_str(&table::section(&quantum, style));
     }
@@ -93,7 +99,7 @@ fn header(summary: &Summary, style: Style) -> String {
 }
 
 fn partition_section(summary: &Summary, style: Style) -> String {
-    let rows = partition::shares(summary);
+    let rows = partition::shares_of_at_most(summary, MAX_USERS);
     let mut text = format!("\n{}\n", style.heading("Where the wall time went"));
     if rows.is_empty() {
         let _ = writeln!(text, "  nowhere: the trace covers no time");

@@ -15,7 +15,7 @@ pub(super) fn section(table: &Table, style: Style) -> String {
     }
     let mut text = format!("\n{}\n", style.heading(table.title));
     if !table.note.is_empty() {
-        text.push_str(&format!("  {}\n", style.faint(table.note)));
+        text.push_str(&format!("  {}\n", style.faint(&table.note)));
     }
     text.push_str(&lines(table));
     text

@@ -8,11 +8,13 @@ use std::collections::{HashMap, HashSet};
 use std::io::{self, Write};
 
 use trapline_trace_format::event::{
-    Cause, Event, EventKind, ExitStatus, Nanos, SwitchReason, ThreadId, Trap,
+    Cause, Event, EventKind, ExitStatus, MapChange, Nanos, ProcessId, Role, SignalAction, SpaceId,
+    SwitchReason, ThreadId, Trap, Waits,
 };
 
 use super::escape::{escape_bytes, escape_short};
-use crate::units::count;
+use crate::labels;
+use crate::units::{bytes, count};
 
 /// Width of the columns: time, kernel, hardware, program.
 const WIDTHS: [usize; 4] = [13, 38, 36, 30];
@@ -49,6 +51,8 @@ pub fn write_protocol(
 ) -> io::Result<Shown> {
     let mut machine = Machine {
         names: HashMap::new(),
+        processes: HashMap::new(),
+        spaces: HashMap::new(),
         started: HashSet::new(),
         options,
     };
@@ -85,7 +89,12 @@ enum Row {
 
 /// What must be remembered from event to event.
 struct Machine<'a> {
-    names: HashMap<ThreadId, String>,
+    /// What each process runs.
+    names: HashMap<ProcessId, String>,
+    /// Which process each thread belongs to.
+    processes: HashMap<ThreadId, ProcessId>,
+    /// Which memory each process has.
+    spaces: HashMap<ProcessId, SpaceId>,
     /// Threads that have been in user mode.
     started: HashSet<ThreadId>,
     options: &'a ProtocolOptions<'a>,
@@ -95,36 +104,38 @@ impl Machine<'_> {
     fn rows(&mut self, event: &Event) -> Vec<Row> {
         let who = self.name(event.thread);
         match &event.kind {
-            EventKind::Created { name, .. } => {
-                self.names
-                    .insert(event.thread, escape_short(name, MAX_NAME));
-                let who = self.name(event.thread);
+            EventKind::Created {
+                parent,
+                name,
+                role,
+                space,
+            } => self.created(event, *parent, name, *role, *space),
+            EventKind::Executed { name, space } => {
+                self.lives(event, name, *space);
                 vec![Row::Kernel(format!(
-                    "create {who} in process {}; it is ready",
-                    event.process.0
-                ))]
-            }
-            EventKind::Executed { name } => {
-                self.names
-                    .insert(event.thread, escape_short(name, MAX_NAME));
-                vec![Row::Kernel(format!(
-                    "{who} now runs {}",
+                    "exec: {who} now runs {} with fresh memory",
                     escape_short(name, MAX_NAME)
                 ))]
             }
             EventKind::Exited { status } => {
+                vec![Row::Kernel(format!("{who} ends: {}", ending(*status)))]
+            }
+            EventKind::ProcessExited { status } => {
+                self.spaces.remove(&event.process);
                 vec![Row::Kernel(format!(
-                    "{who} ends: {}; free what it had",
+                    "process {} is over: {}; free what it had, keep its status for its parent",
+                    self.process(event.process),
                     ending(*status)
                 ))]
             }
             EventKind::Trap(trap) => self.trap(&who, trap),
             EventKind::Return { .. } => self.return_from_trap(event.thread, &who),
-            EventKind::SwitchBegin { to, reason } => {
+            EventKind::SwitchBegin { to, reason, waits } => {
                 let next = self.name(*to);
                 vec![Row::Kernel(format!(
-                    "{}: switch() saves the kernel registers of {who}, restores those of {next}, changes to its kernel stack",
-                    because(*reason)
+                    "{}: switch() saves the registers of {who}, restores those of {next}{}",
+                    because(*reason, *waits),
+                    self.change_of_memory(event.thread, *to)
                 ))]
             }
             EventKind::SwitchEnd if event.thread == ThreadId::IDLE => {
@@ -142,7 +153,128 @@ impl Machine<'_> {
                 let text = escape_short(&escape_bytes(bytes), MAX_CONSOLE);
                 vec![Row::Kernel(format!("console of {who}: \"{text}\""))]
             }
+            EventKind::Input { bytes } if bytes.is_empty() => {
+                vec![Row::Kernel(format!("console input of {who}: the end"))]
+            }
+            EventKind::Input { bytes } => {
+                let text = escape_short(&escape_bytes(bytes), MAX_CONSOLE);
+                vec![Row::Kernel(format!("console input of {who}: \"{text}\""))]
+            }
+            EventKind::Signal {
+                signal,
+                sender,
+                action,
+            } => vec![Row::Kernel(self.signal(&who, *signal, *sender, *action))],
+            EventKind::MapChanged { space, change } => {
+                vec![Row::Kernel(self.map_changed(event, *space, change))]
+            }
             EventKind::Held { .. } => Vec::new(),
+        }
+    }
+
+    fn created(
+        &mut self,
+        event: &Event,
+        parent: ProcessId,
+        name: &str,
+        role: Role,
+        space: SpaceId,
+    ) -> Vec<Row> {
+        let by = if parent == ProcessId(0) {
+            String::new()
+        } else {
+            format!(", child of {}", self.process(parent))
+        };
+        self.processes.insert(event.thread, event.process);
+        self.lives(event, name, space);
+        let who = self.name(event.thread);
+        vec![Row::Kernel(match role {
+            Role::Process if space.0 != event.process.0 => {
+                format!("create process {who}{by}, in its memory; it is ready")
+            }
+            Role::Process => format!("create process {who}{by}; it is ready"),
+            Role::Thread => format!("create thread {who}; it is ready"),
+        })]
+    }
+
+    /// The process of the event runs this program in this memory.
+    fn lives(&mut self, event: &Event, name: &str, space: SpaceId) {
+        self.names
+            .insert(event.process, escape_short(name, MAX_NAME));
+        self.spaces.insert(event.process, space);
+    }
+
+    /// How the memory changes with a switch, as the end of a sentence.
+    fn change_of_memory(&self, from: ThreadId, to: ThreadId) -> &'static str {
+        let space = |thread| self.spaces.get(self.processes.get(&thread)?);
+        match (space(from), space(to)) {
+            (Some(from), Some(to)) if from == to => "; the address space stays",
+            (Some(_), Some(_)) => " and its address space",
+            _ => "",
+        }
+    }
+
+    fn signal(&self, who: &str, signal: u8, sender: ProcessId, action: SignalAction) -> String {
+        let name = labels::signal_name(signal);
+        let from = if sender == ProcessId(0) {
+            String::new()
+        } else {
+            format!(" from {}", self.process(sender))
+        };
+        let then = match action {
+            SignalAction::Handler { address } => {
+                format!("{who} will go on in its handler at {address:#x}")
+            }
+            SignalAction::Kill => format!("it ends {who}"),
+            SignalAction::Stop => format!("it stops {who}"),
+            SignalAction::Continue => format!("{who} may go on"),
+            SignalAction::Ignore => format!("{who} ignores it"),
+        };
+        format!("{name}{from}: {then}")
+    }
+
+    fn map_changed(&self, event: &Event, space: SpaceId, change: &MapChange) -> String {
+        // A space has the number of the process that it was made for.
+        let of_space = ProcessId(space.0);
+        let whose = if self.spaces.get(&event.process) == Some(&space) {
+            self.process(event.process)
+        } else {
+            self.process(of_space)
+        };
+        let size = |range: &trapline_trace_format::event::Range| {
+            bytes(range.end.saturating_sub(range.start))
+        };
+        match change {
+            MapChange::Map {
+                range,
+                rights,
+                backing,
+                ..
+            } => format!(
+                "memory of {whose}: {} {} {} at {:#x}",
+                size(range),
+                backing.word(),
+                rights.word(),
+                range.start
+            ),
+            MapChange::Unmap { range } => {
+                format!(
+                    "memory of {whose}: {} gone at {:#x}",
+                    size(range),
+                    range.start
+                )
+            }
+            MapChange::Protect { range, rights } => format!(
+                "memory of {whose}: {} now {} at {:#x}",
+                size(range),
+                rights.word(),
+                range.start
+            ),
+            MapChange::Clear => format!("memory of {whose}: all gone"),
+            MapChange::Copy { from } => format!(
+                "memory of {whose}: a copy of that of {}",
+                self.process(ProcessId(from.0))
+            ),
         }
     }
 
@@ -163,13 +295,16 @@ impl Machine<'_> {
                 Row::Kernel("handle the trap: timer".to_owned()),
             ],
             cause => {
-                let what = if matches!(cause, Cause::PageFault | Cause::Protection) {
-                    format!(
-                        "{who} at {:#x} touches {:#x}",
+                let what = match cause {
+                    Cause::PageFault => format!(
+                        "{who} at {:#x} touches {:#x}, where no page is",
                         trap.instruction, trap.address
-                    )
-                } else {
-                    format!("{who} at {:#x}", trap.instruction)
+                    ),
+                    Cause::Protection => format!(
+                        "{who} at {:#x} touches {:#x}, which it may not",
+                        trap.instruction, trap.address
+                    ),
+                    _ => format!("{who} at {:#x}", trap.instruction),
                 };
                 vec![
                     Row::Program(what),
@@ -197,10 +332,21 @@ impl Machine<'_> {
     }
 
     fn name(&self, thread: ThreadId) -> String {
-        match self.names.get(&thread) {
-            Some(name) => format!("{name} ({})", thread.0),
+        match self.processes.get(&thread) {
+            Some(process) if process.0 == thread.0 => self.process(*process),
+            Some(process) => {
+                let name = self.names.get(process).map_or("", String::as_str);
+                format!("{name} ({}/{})", process.0, thread.0)
+            }
             None if thread == ThreadId::IDLE => "idle".to_owned(),
             None => format!("thread {}", thread.0),
+        }
+    }
+
+    fn process(&self, process: ProcessId) -> String {
+        match self.names.get(&process) {
+            Some(name) => format!("{name} ({})", process.0),
+            None => format!("process {}", process.0),
         }
     }
 }
@@ -211,23 +357,30 @@ fn moment(ns: Nanos) -> String {
     format!("{}.{:03} ms", count(us / 1_000), us % 1_000)
 }
 
-fn because(reason: SwitchReason) -> &'static str {
-    match reason {
-        SwitchReason::Yield => "it yields",
-        SwitchReason::Block => "it must wait",
-        SwitchReason::Exit => "it has ended",
-        SwitchReason::Quantum => "its quantum expired",
-        SwitchReason::Preempt => "a higher priority is ready",
-        SwitchReason::Idle => "a thread is ready",
+fn because(reason: SwitchReason, waits: Option<Waits>) -> String {
+    match (reason, waits) {
+        (SwitchReason::Block, Some(_)) => {
+            return format!("it must wait for {}", labels::waits(waits));
+        }
+        (SwitchReason::Yield, _) => "it yields",
+        (SwitchReason::Block, None) => "it must wait",
+        (SwitchReason::Exit, _) => "it has ended",
+        (SwitchReason::Quantum, _) => "its quantum expired",
+        (SwitchReason::Preempt, _) => "a higher priority is ready",
+        (SwitchReason::Idle, _) => "a thread is ready",
     }
+    .to_owned()
 }
 
 fn ending(status: ExitStatus) -> String {
     match status {
         ExitStatus::Code(code) => format!("exit {code}"),
-        ExitStatus::Killed { cause, address, .. } => {
-            format!("killed for {} at {address:#x}", cause.word())
-        }
+        ExitStatus::Killed {
+            cause: Some(cause),
+            address,
+            ..
+        } => format!("killed for {} at {address:#x}", cause.word()),
+        ExitStatus::Killed { signal, .. } => format!("killed by {}", labels::signal_name(signal)),
     }
 }
 

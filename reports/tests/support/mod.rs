@@ -3,8 +3,9 @@
 
 use std::collections::BTreeMap;
 
+use trapline_analyzer::Mapping;
 use trapline_analyzer::summary::*;
-use trapline_trace_format::event::{Cause, ExitStatus, SwitchReason};
+use trapline_trace_format::event::{Backing, Cause, ExitStatus, Rights, Role, SwitchReason, Waits};
 use trapline_trace_format::meta::*;
 
 const MS: i64 = 1_000_000;
@@ -190,6 +191,11 @@ pub(crate) fn sample() -> (Summary, PlotData) {
             .map(|(_, ns)| *ns)
             .sum::<i64>()
     };
+    let mut threads: Vec<ThreadStat> = (0..5)
+        .map(|index| thread(index, &user, &kernel, &data, now))
+        .collect();
+    threads.extend(latecomers(&threads[1]));
+    data.memory = memory(now);
     let summary = Summary {
         name: "five-jobs.trap".to_owned(),
         meta: meta(now),
@@ -221,9 +227,27 @@ pub(crate) fn sample() -> (Summary, PlotData) {
                 cost: distribution(values),
             })
             .collect(),
-        threads: (0..5)
-            .map(|index| thread(index, &user, &kernel, &data, now))
+        unknown_calls: vec![UnknownCall {
+            program: "greedy".to_owned(),
+            number: 257,
+            name: "openat".to_owned(),
+            count: 3,
+        }],
+        page_faults: PageFaults {
+            resolved: 6 * 120,
+            refused: 1,
+        },
+        blocked: vec![
+            waited(Some(Waits::Sleep), now / 3),
+            waited(Some(Waits::Futex), now / 4),
+            waited(None, now / 90),
+        ],
+        processes: threads
+            .iter()
+            .filter(|thread| thread.role == Role::Process)
+            .map(|first| process(first, &threads))
             .collect(),
+        threads,
         quantum: Some(QuantumStat {
             asked_ns: QUANTUM,
             got: distribution(&quanta),
@@ -296,12 +320,18 @@ fn thread(
     ThreadStat {
         thread: id,
         process: id,
+        role: Role::Process,
         name: NAMES[index].to_owned(),
         arrival_ns: 0,
         user_ns: user[index],
         kernel_ns,
         waiting_ns: wall / 2,
         blocked_ns: if index % 2 == 1 { wall / 3 } else { 0 },
+        blocked: if index % 2 == 1 {
+            vec![waited(Some(Waits::Sleep), wall / 3)]
+        } else {
+            Vec::new()
+        },
         response_ns: Some(index as i64 * QUANTUM),
         turnaround_ns: (index != 4).then_some(wall - index as i64 * 37 * MS),
         voluntary: lost(true),
@@ -315,11 +345,156 @@ fn thread(
             4 => None,
             2 => Some(ExitStatus::Killed {
                 signal: 11,
-                cause: Cause::Protection,
+                cause: Some(Cause::Protection),
                 address: 0xffff_8000_0000_1000,
             }),
             _ => Some(ExitStatus::Code(0)),
         },
+    }
+}
+
+/// Two more threads of `storm`, and a child of `spin` that became `ls` and was killed.
+fn latecomers(storm: &ThreadStat) -> Vec<ThreadStat> {
+    let more = |thread, arrival_ns| ThreadStat {
+        thread,
+        role: Role::Thread,
+        arrival_ns,
+        user_ns: 3 * MS,
+        blocked: vec![waited(Some(Waits::Futex), MS)],
+        blocked_ns: MS,
+        ..storm.clone()
+    };
+    let child = ThreadStat {
+        thread: 8,
+        process: 8,
+        role: Role::Process,
+        name: "ls".to_owned(),
+        user_ns: MS,
+        status: Some(ExitStatus::Killed {
+            signal: 15,
+            cause: None,
+            address: 0,
+        }),
+        ..more(8, 9 * MS)
+    };
+    vec![more(6, 4 * MS), more(7, 5 * MS), child]
+}
+
+/// A process of these threads.
+fn process(first: &ThreadStat, threads: &[ThreadStat]) -> ProcessStat {
+    let of_process = || threads.iter().filter(|t| t.process == first.process);
+    let sum = |ns: fn(&ThreadStat) -> i64| of_process().map(ns).sum::<i64>();
+    let is_child = first.process == 8;
+    ProcessStat {
+        process: first.process,
+        parent: u32::from(is_child),
+        name: first.name.clone(),
+        programs: vec![first.name.clone()],
+        threads: of_process().count() as u64,
+        arrival_ns: first.arrival_ns,
+        user_ns: sum(|t| t.user_ns),
+        kernel_ns: sum(|t| t.kernel_ns),
+        waiting_ns: sum(|t| t.waiting_ns),
+        blocked_ns: sum(|t| t.blocked_ns),
+        blocked: first.blocked.clone(),
+        response_ns: first.response_ns,
+        turnaround_ns: first.turnaround_ns,
+        voluntary: of_process().map(|t| t.voluntary).sum(),
+        involuntary: of_process().map(|t| t.involuntary).sum(),
+        traps: of_process().map(|t| t.traps).sum(),
+        page_faults: PageFaults {
+            resolved: 120,
+            refused: u64::from(first.process == 3),
+        },
+        peak_mapped_bytes: 9_000_000 + 4096 * u64::from(first.process),
+        status: first.status,
+        killed_by: is_child.then_some(1),
+    }
+}
+
+fn waited(waits: Option<Waits>, ns: i64) -> BlockedStat {
+    BlockedStat { waits, ns }
+}
+
+/// Memory maps of the sample's processes: `storm` has threads, the child of `spin` lives in its parent's memory.
+fn memory(now: i64) -> MemoryPicture {
+    let column = |process: u32, name: &str, threads: u64, space: u32| {
+        let mut mappings = vec![
+            region(0x40_0000, 0x40_9000, Rights::READ_EXECUTE, Backing::File),
+            region(0x40_9000, 0x40_c000, Rights::READ, Backing::File),
+            region(0x40_c000, 0x40_e000, Rights::READ_WRITE, Backing::File),
+            region(
+                0x80_0000,
+                0x80_0000 + 0x21000 * u64::from(process),
+                Rights::READ_WRITE,
+                Backing::Heap,
+            ),
+        ];
+        for thread in 1..threads {
+            let start = 0x7f00_0000_0000 + 0x20_1000 * thread;
+            mappings.push(region(
+                start,
+                start + 0x1000,
+                Rights::NONE,
+                Backing::Anonymous,
+            ));
+            mappings.push(Mapping {
+                stack_of: Some(5 + thread as u32),
+                ..region(
+                    start + 0x1000,
+                    start + 0x20_1000,
+                    Rights::READ_WRITE,
+                    Backing::Anonymous,
+                )
+            });
+        }
+        mappings.push(region(
+            0x6f00_0000_0000 + (1 << 41),
+            0x6f00_0000_0000 + (1 << 41) + 0x4000,
+            Rights::READ_WRITE,
+            Backing::Shared,
+        ));
+        mappings.sort_by_key(|mapping| mapping.start);
+        mappings.push(Mapping {
+            stack_of: Some(space),
+            ..region(
+                0x7fff_ff00_0000,
+                0x7fff_ff80_0000,
+                Rights::READ_WRITE,
+                Backing::Stack,
+            )
+        });
+        MemoryColumn {
+            process,
+            name: name.to_owned(),
+            time_ns: now / i64::from(process + 1),
+            threads,
+            space,
+            mappings,
+        }
+    };
+    let of_job = |index: usize| {
+        let threads = if index == 1 { 3 } else { 1 };
+        column(index as u32 + 1, NAMES[index], threads, index as u32 + 1)
+    };
+    let mut columns: Vec<MemoryColumn> = (0..5).map(of_job).collect();
+    columns.push(column(8, "ls", 1, 1));
+    MemoryPicture {
+        columns,
+        left_out: 2,
+    }
+}
+
+/// A mapping that is nobody's stack.
+pub(crate) fn region(start: u64, end: u64, rights: Rights, backing: Backing) -> Mapping {
+    Mapping {
+        start,
+        end,
+        rights,
+        backing,
+        inode: if backing == Backing::File { 7 } else { 0 },
+        offset: 0,
+        stack_of: None,
     }
 }
 

@@ -117,11 +117,14 @@ pub(crate) fn row<'a>(rows: &'a Value, key: &str, wanted: &str) -> &'a Value {
 }
 
 /// Every built-in guest with arguments that make it short, and what ends it early if it does not end by itself.
-pub(crate) const GUESTS: [(&str, Option<&str>); 13] = [
+pub(crate) const GUESTS: [(&str, Option<&str>); 16] = [
     ("hello world", None),
     ("spin 30", None),
     ("storm 500", None),
     ("yielder 200", None),
+    ("job 3 2000 1000", None),
+    ("job 3 1000 disk", None),
+    ("tell 'a b'", None),
     ("sleeper 5 2", None),
     ("greedy", Some("100ms")),
     ("heap 64", None),

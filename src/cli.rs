@@ -68,7 +68,10 @@ Examples:
     #[command(after_help = "Example: trapline timeline demo.trap --from 100ms --limit 30")]
     Timeline(TimelineArgs),
     /// List the programs that come with the mini-kernel
-    #[command(after_help = "Example: trapline guests")]
+    #[command(after_help = "\
+Example: trapline guests
+
+In the machine they are files in /guests, where its PATH finds them.")]
     Guests(GuestsArgs),
     /// Check whether this host can run and trace the mini-kernel, and say what to do where it cannot
     #[command(after_help = "Example: trapline doctor")]

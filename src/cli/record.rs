@@ -29,7 +29,8 @@ pub(crate) struct RecordArgs {
     /// Witness outside of the kernel; none shows what tracing costs
     #[arg(long, value_enum, default_value_t = TracerKind::Ptrace)]
     pub(crate) tracer: TracerKind,
-    /// One program with its arguments, after all --job
+    /// One program with its arguments, after all --job: a built-in guest by its name, a static program of this host by its
+    /// path, or with --root a program in there
     #[arg(
         last = true,
         value_name = "PROGRAM ARGS",

@@ -1,6 +1,8 @@
 //! What tests of the real binary share: running it, reading its JSON, looking for what it may have left behind.
 #![allow(dead_code, reason = "each test file uses a part of it")]
 
+pub(crate) mod slices;
+
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 use std::time::{Duration, Instant};
@@ -34,6 +36,14 @@ impl Scratch {
             text(&output)
         );
         path
+    }
+
+    /// Records an example scenario with these options; the trace's path. The machine must have done its work.
+    pub(crate) fn record_scenario(&self, name: &str, options: &[&str]) -> PathBuf {
+        let scenario = slices::scenario(name);
+        let scenario = scenario.to_str().expect("a path of text");
+        let trace = format!("{name}{}.trap", options.concat());
+        self.record(&trace, &[&["--scenario", scenario], options].concat())
     }
 
     /// Records with these options; the trace's path and what the command said.
@@ -90,6 +100,14 @@ pub(crate) fn number(value: &Value, pointer: &str) -> f64 {
         .unwrap_or_else(|| panic!("no number at {pointer} in {value}"))
 }
 
+/// The row of `stat`'s threads with this number.
+pub(crate) fn thread(stat: &Value, number: u32) -> &Value {
+    let rows = stat["threads"].as_array().expect("threads");
+    rows.iter()
+        .find(|row| row["thread"] == number)
+        .unwrap_or_else(|| panic!("no thread {number} in {rows:?}"))
+}
+
 /// The row of an array in which `key` is `wanted`.
 pub(crate) fn row<'a>(rows: &'a Value, key: &str, wanted: &str) -> &'a Value {
     let rows = rows.as_array().expect("an array");
@@ -99,11 +117,14 @@ pub(crate) fn row<'a>(rows: &'a Value, key: &str, wanted: &str) -> &'a Value {
 }
 
 /// Every built-in guest with arguments that make it short, and what ends it early if it does not end by itself.
-pub(crate) const GUESTS: [(&str, Option<&str>); 13] = [
+pub(crate) const GUESTS: [(&str, Option<&str>); 16] = [
     ("hello world", None),
     ("spin 30", None),
     ("storm 500", None),
     ("yielder 200", None),
+    ("job 3 2000 1000", None),
+    ("job 3 1000 disk", None),
+    ("tell 'a b'", None),
     ("sleeper 5 2", None),
     ("greedy", Some("100ms")),
     ("heap 64", None),

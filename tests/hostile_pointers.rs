@@ -182,7 +182,7 @@ fn over(start: &str, length: &str) -> Vec<String> {
         format!("10,{start},{length},7"),
         format!("28,{start},{length},4"),
         format!("25,{start},{length},8192,1"),
-        format!("25,own,4096,{length},3,{start}"),
+        format!("25,own+0,4096,{length},3,{start}"),
     ]
 }
 
@@ -202,6 +202,28 @@ fn neither_the_heap_nor_a_wish_gets_near_the_kernel() {
             "{call} gave {result:#x}"
         );
     }
+}
+
+#[test]
+fn an_address_that_the_kernel_keeps_for_later_is_not_trusted_later() {
+    let ways = [
+        // Where to store a zero when the thread ends.
+        "218,0x700000000000",
+        "218,0x6ffffff10000",
+        "218,-1",
+        // Futexes that the thread holds: in the kernel, nowhere, at null, in a list that never ends.
+        "273,0x700000000000,24",
+        "273,-8,24",
+        "273,own+0,24",
+        "158,0x1002,own+64 158,0x1003,own+0 158,0x1003,own+64 273,own+0,24",
+    ];
+    let jobs = ways.map(|calls| format!("calls {calls}"));
+    let contained = contain(&jobs.each_ref().map(String::as_str));
+    let wrong: Vec<_> = results(&contained)
+        .filter(|(call, result)| *result < 0 && !call.contains("-8"))
+        .collect();
+    assert!(wrong.is_empty(), "{wrong:#?}");
+    assert_eq!(contained.killed("calls"), [0; 0], "each ended by itself");
 }
 
 #[test]

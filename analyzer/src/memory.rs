@@ -34,6 +34,16 @@ impl Mapping {
         self.end.saturating_sub(self.start)
     }
 
+    /// Its length in bytes if a program may do anything there at all: reservations and guard pages are not memory.
+    #[must_use]
+    pub fn usable_bytes(&self) -> u64 {
+        if self.rights == Rights::NONE {
+            0
+        } else {
+            self.bytes()
+        }
+    }
+
     /// Whether `next` goes on where this one ends, as if both were one.
     fn goes_on(&self, next: &Self) -> bool {
         let place = match self.backing {
@@ -53,13 +63,13 @@ impl Mapping {
 pub(crate) struct Map {
     /// By start; they do not overlap.
     mappings: BTreeMap<u64, Mapping>,
-    bytes: u64,
+    usable_bytes: u64,
 }
 
 impl Map {
-    /// How many bytes are mapped.
-    pub(crate) fn bytes(&self) -> u64 {
-        self.bytes
+    /// How many bytes are mapped with any rights at all.
+    pub(crate) fn usable_bytes(&self) -> u64 {
+        self.usable_bytes
     }
 
     /// What is mapped, lowest address first, like neighbours joined.
@@ -73,14 +83,14 @@ impl Map {
             return;
         }
         self.unmap(Range { start, end });
-        self.bytes = self.bytes.saturating_add(mapping.bytes());
+        self.usable_bytes = self.usable_bytes.saturating_add(mapping.usable_bytes());
         self.mappings.insert(start, mapping);
     }
 
     fn unmap(&mut self, range: Range) {
         for start in self.inside(range) {
             if let Some(mapping) = self.mappings.remove(&start) {
-                self.bytes = self.bytes.saturating_sub(mapping.bytes());
+                self.usable_bytes = self.usable_bytes.saturating_sub(mapping.usable_bytes());
             }
         }
     }
@@ -88,7 +98,13 @@ impl Map {
     fn protect(&mut self, range: Range, rights: Rights) {
         for start in self.inside(range) {
             if let Some(mapping) = self.mappings.get_mut(&start) {
+                let before = mapping.usable_bytes();
                 mapping.rights = rights;
+                let after = mapping.usable_bytes();
+                self.usable_bytes = self
+                    .usable_bytes
+                    .saturating_sub(before)
+                    .saturating_add(after);
             }
         }
     }
@@ -204,8 +220,8 @@ mod tests {
             return Vec::new();
         };
         let mappings = map.mappings();
-        let bytes: u64 = mappings.iter().map(Mapping::bytes).sum();
-        assert_eq!(map.bytes(), bytes, "bytes are counted along");
+        let bytes: u64 = mappings.iter().map(Mapping::usable_bytes).sum();
+        assert_eq!(map.usable_bytes(), bytes, "bytes are counted along");
         let shown = mappings.iter();
         shown.map(|m| (m.start, m.end, m.rights.word())).collect()
     }
@@ -270,12 +286,12 @@ mod tests {
         maps.apply(1, &map(10, 20, Backing::Heap));
         maps.apply(2, &MapChange::Copy { from: SpaceId(1) });
         maps.apply(1, &map(20, 30, Backing::Heap));
-        assert_eq!(maps.of(2).map(Map::bytes), Some(10));
-        assert_eq!(maps.of(1).map(Map::bytes), Some(20));
+        assert_eq!(maps.of(2).map(Map::usable_bytes), Some(10));
+        assert_eq!(maps.of(1).map(Map::usable_bytes), Some(20));
         maps.apply(1, &MapChange::Clear);
         assert_eq!(maps.of(1), None);
         maps.apply(3, &MapChange::Copy { from: SpaceId(9) });
-        assert_eq!(maps.of(3).map(Map::bytes), Some(0));
+        assert_eq!(maps.of(3).map(Map::usable_bytes), Some(0));
     }
 
     #[test]

@@ -27,6 +27,18 @@ pub(crate) struct Table {
     pub(crate) rows: Vec<Vec<String>>,
 }
 
+impl Table {
+    /// The table with its last column moved behind its first, for a place where what is on the right may be out of sight.
+    pub(crate) fn with_last_second(mut self) -> Self {
+        let after_first = 1.min(self.columns.len());
+        self.columns[after_first..].rotate_right(1);
+        for row in &mut self.rows {
+            row[after_first..].rotate_right(1);
+        }
+        self
+    }
+}
+
 /// A heading and how its column is set.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Column {
@@ -140,8 +152,8 @@ pub(crate) fn processes(summary: &Summary) -> Table {
     Table {
         title: "Processes and threads",
         note: format!(
-            "A process has the times of its threads together. Faults are page faults, resolved + refused; mapped is the \
-             most memory mapped at once; switches are voluntary + involuntary. A time that the end of the trace cut off \
+            "A process has the times of its threads together. Blocked is mostly for what stands behind it. Faults are page faults, resolved + refused; mapped is the \
+             most memory that it could use at once; switches are voluntary + involuntary. A time that the end of the trace cut off \
              is left out ({NONE}).{}",
             left_out.unwrap_or_default()
         )
@@ -153,7 +165,7 @@ pub(crate) fn processes(summary: &Summary) -> Table {
             Column::Numbers("kernel"),
             Column::Numbers("waiting"),
             Column::Numbers("blocked"),
-            Column::Words("mostly for"),
+            Column::Words("for"),
             Column::Numbers("response"),
             Column::Numbers("turnaround"),
             Column::Numbers("faults"),

@@ -2,21 +2,22 @@
 //!
 //! A process addresses what is mapped in the address space of the program that it runs: after `fork` a copy of its
 //! parent's, after `exec` a fresh one, between `vfork` and `exec` its parent's own. Its peak is the moment of its last
-//! program at which most bytes were mapped, counted from the program's first instruction on; of several such moments, one
-//! at which most threads lived. The stack of a thread is
-//! the mapping below the address that was given to `clone`, as long as the thread lives; the first thread's stack is
-//! mapped as such.
+//! program at which it had most bytes with any rights at all, counted from the program's first instruction on; of several such moments, one
+//! at which most threads lived. The stack of a thread, as
+//! long as it lives, is the mapping below the address that was given to `clone`; `clone3` hides that address in memory, but
+//! C libraries keep the thread's control block at the upper end of its stack and tell the kernel of that
+//! (`set_robust_list`, `rseq`). The first thread's stack is mapped as such.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
-use polars::prelude::{col, lit};
+use polars::prelude::{Expr, col, lit};
 use trapline_trace_format::event::{Backing, Nanos};
 
 use crate::error::AnalyzerError;
 use crate::memory::{Mapping, Maps};
 use crate::summary::ThreadStat;
 use crate::tables::rows::MemoryRow;
-use crate::tables::{Tables, memory};
+use crate::tables::{Tables, lifecycle, memory};
 
 /// The moment of a process's life at which most was mapped.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -129,7 +130,7 @@ fn states(changes: &[MemoryRow]) -> HashMap<u32, Vec<State>> {
         maps.apply(row.space, &row.change);
         let state = State {
             from_ns: row.time_ns,
-            bytes: maps.of(row.space).map_or(0, |map| map.bytes()),
+            bytes: maps.of(row.space).map_or(0, |map| map.usable_bytes()),
             changes: index + 1,
         };
         let of_space = states.entry(row.space).or_default();
@@ -258,51 +259,61 @@ struct Stack {
 }
 
 const CLONE: i32 = 56;
+const SET_ROBUST_LIST: i32 = 273;
+const RSEQ: i32 = 334;
 /// Shares memory with its parent.
 const CLONE_VM: u64 = 0x100;
 
 impl Stacks {
-    /// The stacks that were given to `clone`.
+    /// The stacks of all threads but the first of each process.
     pub(crate) fn of(tables: &Tables, programs: &[Program]) -> Result<Self, AnalyzerError> {
-        let mut by_space: HashMap<u32, Vec<Stack>> = HashMap::new();
-        let cloned = tables.visits.clone().filter(
-            col("cause")
-                .eq(lit("syscall"))
-                .and(col("number").eq(lit(CLONE)))
-                .and(col("result").gt(lit(0_i64))),
-        );
-        let columns = ["process", "enter_ns", "argument0", "argument1", "result"];
-        let frame = cloned.select(columns.map(col)).collect()?;
-        if frame.height() == 0 {
-            return Ok(Self { by_space });
+        let mut stacks = Self {
+            by_space: HashMap::new(),
+        };
+        let lives = lives(tables)?;
+        if lives.values().all(|life| life.first) {
+            return Ok(stacks);
         }
-        let ends = ends(tables)?;
         let spaces = Spaces::of(programs);
-        let processes = frame.column("process")?.u32()?;
-        let times = frame.column("enter_ns")?.i64()?;
-        let (flags, tops) = (
-            frame.column("argument0")?.u64()?,
-            frame.column("argument1")?.u64()?,
-        );
-        let results = frame.column("result")?.i64()?;
-        for index in 0..frame.height() {
-            let (from_ns, top) = (times.get(index).unwrap_or(0), tops.get(index).unwrap_or(0));
-            let thread = results.get(index).and_then(|id| u32::try_from(id).ok());
-            let (Some(thread), true) = (thread, flags.get(index).unwrap_or(0) & CLONE_VM != 0)
-            else {
-                continue;
-            };
-            let process = processes.get(index).unwrap_or(0);
-            if let (Some(space), true) = (spaces.at(process, from_ns), top > 0) {
-                by_space.entry(space).or_default().push(Stack {
-                    thread,
-                    top,
-                    from_ns,
-                    to_ns: ends.get(&thread).copied().unwrap_or(Nanos::MAX),
-                });
+        let mut known = HashSet::new();
+        let is = |number: i32| col("number").eq(lit(number));
+        let cloned = is(CLONE).and(col("result").gt(lit(0_i64)));
+        for call in calls(tables, cloned)? {
+            let thread = u32::try_from(call.result.unwrap_or(0)).unwrap_or(0);
+            if call.arguments[0] & CLONE_VM != 0 && call.arguments[1] > 0 {
+                known.insert(thread);
+                stacks.add(&spaces, &lives, call.process, thread, call.arguments[1]);
             }
         }
-        Ok(Self { by_space })
+        for call in calls(tables, is(SET_ROBUST_LIST).or(is(RSEQ)))? {
+            if known.insert(call.thread) {
+                let above = call.arguments[0].saturating_add(1);
+                stacks.add(&spaces, &lives, call.process, call.thread, above);
+            }
+        }
+        Ok(stacks)
+    }
+
+    /// The stack of a thread that is not its process's first; `top` is just above an address in it.
+    fn add(
+        &mut self,
+        spaces: &Spaces<'_>,
+        lives: &HashMap<u32, Life>,
+        process: u32,
+        thread: u32,
+        top: u64,
+    ) {
+        let Some(life) = lives.get(&thread).filter(|life| !life.first) else {
+            return;
+        };
+        if let Some(space) = spaces.at(process, life.from_ns) {
+            self.by_space.entry(space).or_default().push(Stack {
+                thread,
+                top,
+                from_ns: life.from_ns,
+                to_ns: life.to_ns,
+            });
+        }
     }
 
     /// What is mapped in a space, and whose stacks.
@@ -331,17 +342,62 @@ impl Stacks {
     }
 }
 
-/// When each thread ended that did.
-fn ends(tables: &Tables) -> Result<HashMap<u32, Nanos>, AnalyzerError> {
-    let lives = tables.lifecycle.clone();
-    let frame = lives
-        .select([col("thread"), col("completion_ns")])
+/// A system call and what may be told from it.
+struct Call {
+    process: u32,
+    thread: u32,
+    arguments: [u64; 2],
+    result: Option<i64>,
+}
+
+/// The system calls that `wanted` picks, by time.
+fn calls(tables: &Tables, wanted: Expr) -> Result<Vec<Call>, AnalyzerError> {
+    let syscalls = tables
+        .visits
+        .clone()
+        .filter(col("cause").eq(lit("syscall")).and(wanted));
+    let columns = ["process", "thread", "argument0", "argument1", "result"];
+    let frame = syscalls.select(columns.map(col)).collect()?;
+    let processes = frame.column("process")?.u32()?;
+    let threads = frame.column("thread")?.u32()?;
+    let first = frame.column("argument0")?.u64()?;
+    let second = frame.column("argument1")?.u64()?;
+    let results = frame.column("result")?.i64()?;
+    let call = |index| Call {
+        process: processes.get(index).unwrap_or(0),
+        thread: threads.get(index).unwrap_or(0),
+        arguments: [first, second].map(|column| column.get(index).unwrap_or(0)),
+        result: results.get(index),
+    };
+    Ok((0..frame.height()).map(call).collect())
+}
+
+/// From when to when a thread lived, and whether it was its process's first.
+struct Life {
+    first: bool,
+    from_ns: Nanos,
+    to_ns: Nanos,
+}
+
+fn lives(tables: &Tables) -> Result<HashMap<u32, Life>, AnalyzerError> {
+    let columns = ["thread", "role", "arrival_ns", "completion_ns"];
+    let frame = tables
+        .lifecycle
+        .clone()
+        .select(columns.map(col))
         .collect()?;
     let threads = frame.column("thread")?.u32()?.iter();
-    let ends = frame.column("completion_ns")?.i64()?.iter();
+    let roles = frame.column("role")?.str()?.iter();
+    let arrivals = frame.column("arrival_ns")?.i64()?.iter();
+    let completions = frame.column("completion_ns")?.i64()?.iter();
+    let life = |((role, from_ns), to_ns): ((Option<&str>, Option<Nanos>), Option<Nanos>)| Life {
+        first: role != Some(lifecycle::THREAD),
+        from_ns: from_ns.unwrap_or(0),
+        to_ns: to_ns.unwrap_or(Nanos::MAX),
+    };
     Ok(threads
-        .zip(ends)
-        .filter_map(|(thread, end)| Some((thread?, end?)))
+        .zip(roles.zip(arrivals).zip(completions))
+        .map(|(thread, row)| (thread.unwrap_or(0), life(row)))
         .collect())
 }
 

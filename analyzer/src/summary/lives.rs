@@ -42,7 +42,8 @@ pub struct ProcessStat {
     pub traps: u64,
     /// Its page faults.
     pub page_faults: PageFaults,
-    /// The most memory that was mapped at once while it ran its last program, bytes.
+    /// The most memory that it had at once while it ran its last program, bytes; what it may neither read, write nor
+    /// execute (reservations, guard pages) does not count.
     pub peak_mapped_bytes: u64,
     /// How it ended, if it did.
     pub status: Option<ExitStatus>,

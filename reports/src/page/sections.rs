@@ -48,7 +48,7 @@ pub(super) fn trace(
             }
             section {
                 h3 { "Processes and threads" }
-                (grid(&tables::processes(summary), "No process arrived in this trace."))
+                (grid(&tables::processes(summary).with_last_second(), "No process arrived in this trace."))
                 @if !summary.blocked.is_empty() {
                     h4 { (tables::blocked(summary).title) }
                     (grid(&tables::blocked(summary), ""))

@@ -23,8 +23,6 @@ const NARROW_COLUMNS: usize = 2;
 /// Widest column.
 const MAX_COLUMN: i32 = 230;
 const COLUMN_GAP: i32 = 10;
-/// Room for the addresses.
-const LEFT: i32 = 100;
 /// Height of a gap in which nothing is mapped anywhere.
 const SKIPPED: i32 = 16;
 /// The highest that all stretches together may be.
@@ -59,11 +57,11 @@ pub(super) fn draw(summary: &Summary, data: &PlotData, width: i32) -> Picture {
     let top = legend::draw(&mut picture, top - 5, &entries) + 4;
 
     let scale = Scale::of(&columns, top + HEADER);
-    let room = width - LEFT;
+    let margin = draw_addresses(&mut picture, &scale);
+    let room = width - margin;
     let each = (room / columns.len() as i32 - COLUMN_GAP).min(MAX_COLUMN);
-    draw_addresses(&mut picture, &scale);
     for (place, column) in columns.iter().enumerate() {
-        let left = LEFT + place as i32 * (each + COLUMN_GAP);
+        let left = margin + place as i32 * (each + COLUMN_GAP);
         draw_header(&mut picture, column, left, each, top);
         draw_gaps(&mut picture, &scale, left, each);
         for mapping in &column.mappings {
@@ -133,22 +131,34 @@ impl Scale {
         let mut boundaries: Vec<u64> = mappings().flat_map(|m| [m.start, m.end]).collect();
         boundaries.sort_unstable();
         boundaries.dedup();
-        // How many mappings begin less how many end, up to each boundary: none is a gap.
-        let mut depth: HashMap<u64, i64> = HashMap::new();
+        // How many mappings begin less how many end, up to each boundary: none is a gap. The same of those that may be used.
+        let mut depth: HashMap<u64, (i64, i64)> = HashMap::new();
         for mapping in mappings() {
-            *depth.entry(mapping.start).or_default() += 1;
-            *depth.entry(mapping.end).or_default() -= 1;
+            let usable = i64::from(mapping.rights != Rights::NONE);
+            let (all, used) = depth.entry(mapping.start).or_default();
+            (*all, *used) = (*all + 1, *used + usable);
+            let (all, used) = depth.entry(mapping.end).or_default();
+            (*all, *used) = (*all - 1, *used - usable);
         }
-        let weight = |from: u64, to: u64| 8.0 + 5.0 * (1.0 + ((to - from) / PAGE) as f64).log2();
-        let (mut open, mut skipped, mut total) = (0, Vec::new(), 0.0);
+        // What nobody may use is as low as its label allows, however large.
+        let weight = |from: u64, to: u64, used: i64| match used {
+            0 => 18.0,
+            _ => 8.0 + 5.0 * (1.0 + (to.saturating_sub(from) / PAGE) as f64).log2(),
+        };
+        let (mut all, mut used) = (0, 0);
+        let mut weights = Vec::with_capacity(boundaries.len());
+        let mut skipped = Vec::new();
         for (index, pair) in boundaries.windows(2).enumerate() {
-            open += depth.get(&pair[0]).copied().unwrap_or(0);
-            if open == 0 {
+            let (more, more_used) = depth.get(&pair[0]).copied().unwrap_or_default();
+            (all, used) = (all + more, used + more_used);
+            if all == 0 {
                 skipped.push(index);
+                weights.push(0.0);
             } else {
-                total += weight(pair[0], pair[1]);
+                weights.push(weight(pair[0], pair[1], used));
             }
         }
+        let total: f64 = weights.iter().sum();
         let shrink = (f64::from(MAX_HEIGHT) / total.max(1.0)).min(1.0);
         let mut y = f64::from(top);
         let mut places = Vec::with_capacity(boundaries.len());
@@ -156,8 +166,8 @@ impl Scale {
             places.push((*address, y.round() as i32));
             if skipped.binary_search(&index).is_ok() {
                 y += f64::from(SKIPPED);
-            } else if let Some(next) = boundaries.get(index + 1) {
-                y += weight(*address, *next) * shrink;
+            } else if let Some(weight) = weights.get(index) {
+                y += weight * shrink;
             }
         }
         let bottom = places.last().map_or(top, |place| place.1);
@@ -176,9 +186,15 @@ impl Scale {
     }
 }
 
-/// Addresses at the left, where there is room for them; the ends of what is mapped first.
-fn draw_addresses(picture: &mut Picture, scale: &Scale) {
+/// Addresses at the left, where there is room for them; the ends of what is mapped first. Returns the room that they take.
+fn draw_addresses(picture: &mut Picture, scale: &Scale) -> i32 {
     const LINE: i32 = 13;
+    const GAP: i32 = 8;
+    let text = |address: &u64| format!("{address:#x}");
+    let width = |(address, _): &(u64, i32)| font::width(&text(address), SMALL.size, SMALL.bold);
+    let widest = scale.places.iter().map(width).max().unwrap_or(0);
+    // A tenth of room for a reader's font that is wider than ours.
+    let margin = widest * 11 / 10 + GAP;
     let important = |index: usize| {
         index == 0
             || index + 1 == scale.places.len()
@@ -191,24 +207,26 @@ fn draw_addresses(picture: &mut Picture, scale: &Scale) {
             let free = taken.iter().all(|other| (other - y).abs() >= LINE);
             if important(index) == wanted && free {
                 taken.push(*y);
-                let text = format!("{address:#x}");
-                let text = font::fitted(&text, SMALL.size, SMALL.bold, LEFT - 8);
-                picture.text(LEFT - 8, y + 4, &text, SMALL, Anchor::End, Ink::Muted);
+                let (x, text) = (margin - GAP, text(address));
+                picture.text(x, y + 4, &text, SMALL, Anchor::End, Ink::Muted);
             }
         }
     }
+    margin
 }
 
 fn draw_header(picture: &mut Picture, column: &MemoryColumn, left: i32, width: i32, top: i32) {
     let name = labels::named(&column.name, column.process);
-    let mapped: u64 = column.mappings.iter().map(Mapping::bytes).sum();
+    let mapped: u64 = column.mappings.iter().map(Mapping::usable_bytes).sum();
     let mut lives = bytes(mapped);
     if column.threads > 1 {
         lives.push_str(&format!(", {} threads", column.threads));
     }
-    if column.space != column.process {
-        lives.push_str(&format!(", in the memory of process {}", column.space));
-    }
+    let when = if column.space == column.process {
+        format!("at {}", duration(column.time_ns))
+    } else {
+        format!("in the memory of ({})", column.space)
+    };
     let bold = super::picture::Font {
         bold: true,
         ..LABEL
@@ -216,11 +234,7 @@ fn draw_header(picture: &mut Picture, column: &MemoryColumn, left: i32, width: i
     let lines = [
         (name, bold, Ink::Text),
         (lives, SMALL, Ink::Muted),
-        (
-            format!("at {}", duration(column.time_ns)),
-            SMALL,
-            Ink::Muted,
-        ),
+        (when, SMALL, Ink::Muted),
     ];
     let mut y = top + 12;
     for (line, font, ink) in lines {
@@ -274,12 +288,7 @@ fn draw_mapping(
         picture.rect(left + width - EDGE, top, EDGE, height, Ink::Text);
     }
     if height >= TEXT {
-        let text = font::fitted(
-            &label(column, mapping),
-            SMALL.size,
-            SMALL.bold,
-            width - 4 * EDGE,
-        );
+        let text = label(column, mapping, width - 4 * EDGE);
         let middle = top + height / 2 + 4;
         picture.text(
             left + 2 * EDGE,
@@ -292,22 +301,38 @@ fn draw_mapping(
     }
 }
 
-/// What a region is, as `stack of thread 5, rw-, 132 KiB`.
-fn label(column: &MemoryColumn, mapping: &Mapping) -> String {
-    let what = match (mapping.stack_of, mapping.backing) {
-        (Some(thread), _) if column.threads > 1 => format!("stack of thread {thread}"),
-        (Some(_), _) => "stack".to_owned(),
-        (None, Backing::File) if mapping.inode != 0 => format!("file #{}", mapping.inode),
-        (None, backing) => backing.word().to_owned(),
+/// What a region is, as `stack of thread 5 rw- 132 KiB`, in as many words as fit.
+fn label(column: &MemoryColumn, mapping: &Mapping, room: i32) -> String {
+    let many = column.threads > 1;
+    let size = bytes(mapping.bytes());
+    let word = mapping.backing.word();
+    let (what, short) = match (mapping.stack_of, mapping.backing) {
+        _ if mapping.rights == Rights::NONE => ("no access".to_owned(), "none".to_owned()),
+        (Some(thread), _) if many => (
+            format!("stack of thread {thread}"),
+            format!("stack of {thread}"),
+        ),
+        (Some(_), _) => ("stack".to_owned(), "stack".to_owned()),
+        (None, Backing::File) if mapping.inode != 0 => (
+            format!("file #{}", mapping.inode),
+            format!("#{}", mapping.inode),
+        ),
+        (None, Backing::Heap) if many => (
+            format!("heap of all {} threads", column.threads),
+            word.to_owned(),
+        ),
+        (None, _) => (word.to_owned(), word.to_owned()),
     };
-    if mapping.rights == Rights::NONE {
-        return format!("no access, {}", bytes(mapping.bytes()));
-    }
-    format!(
-        "{what} {} {}",
-        mapping.rights.word(),
-        bytes(mapping.bytes())
-    )
+    let rights = mapping.rights.word();
+    let texts = [
+        format!("{what} {rights} {size}"),
+        format!("{what} {size}"),
+        format!("{short} {rights} {size}"),
+        format!("{short} {size}"),
+    ];
+    let fits = |text: &&String| font::width(text, SMALL.size, SMALL.bold) * 11 / 10 <= room;
+    let found = texts.iter().find(fits).unwrap_or(&short);
+    font::fitted(found, SMALL.size, SMALL.bold, room)
 }
 
 fn word(backing: Backing) -> &'static str {

@@ -253,6 +253,8 @@ fn a_memory_map_can_be_asked_for_at_any_time() {
     assert_eq!(map_at(2, 440), program, "exec clears");
     let mapped = [program[0], (0x60_0000, 4, None), program[1]];
     assert_eq!(map_at(2, 460), mapped);
+    // The stack counts from its thread's arrival on, not from the call to clone.
+    assert_eq!(map_at(2, 505), mapped);
     let with_stack = [program[0], (0x60_0000, 4, Some(3)), program[1]];
     assert_eq!(map_at(2, 520), with_stack, "the thread's own stack");
     assert_eq!(map_at(2, 619), with_stack);
@@ -327,6 +329,67 @@ fn plots_get_the_largest_map_of_each_process() {
         .map(|process| process.peak_mapped_bytes / PAGE)
         .collect();
     assert_eq!(peaks, [14, 16]);
+}
+
+#[test]
+fn a_stack_that_clone3_hides_is_found_by_the_threads_control_block() {
+    let stack = 0x60_0000;
+    let control_block = |time, number| {
+        let trap = Trap {
+            cause: Cause::Syscall,
+            number,
+            instruction: 0x40_0000,
+            address: 0,
+            arguments: [stack + 4 * PAGE - 0x700, 24, 0, 0, 0, 0],
+        };
+        event_in(time, 1, 2, EventKind::Trap(trap))
+    };
+    let events = vec![
+        created(0, 1, "threads"),
+        mapped(0, 1, stack, stack + 4 * PAGE, Backing::Anonymous),
+        switch(10, 0, 1, SwitchReason::Idle),
+        switched(20, 1),
+        returned(30, 1, 0),
+        trap(40, 1, Cause::Syscall, 435),
+        joined(50, 1, 2, "threads"),
+        returned(60, 1, 2),
+        trap(70, 1, Cause::Syscall, 202),
+        blocked(80, 1, 2, Waits::Futex),
+        switched(90, 2),
+        event_in(100, 1, 2, EventKind::Return { result: 0 }),
+        control_block(110, 273),
+        event_in(120, 1, 2, EventKind::Return { result: 0 }),
+    ];
+    let (_folder, path) = record(events, finished());
+    let analysis = Analysis::load(&path).unwrap();
+    let map = analysis.memory_map_at(ProcessId(1), 120).unwrap();
+    assert_eq!(map[0].stack_of, Some(2));
+}
+
+#[test]
+fn memory_that_nobody_may_touch_does_not_count_as_mapped() {
+    let events = vec![
+        created(0, 1, "one"),
+        mapped(0, 1, 0, 2 * PAGE, Backing::Heap),
+        map_changed(
+            0,
+            1,
+            MapChange::Map {
+                range: Range {
+                    start: 1 << 30,
+                    end: 1 << 36,
+                },
+                rights: Rights::NONE,
+                backing: Backing::Anonymous,
+                inode: 0,
+                offset: 0,
+            },
+        ),
+        switch(10, 0, 1, SwitchReason::Idle),
+        switched(20, 1),
+        returned(30, 1, 0),
+    ];
+    assert_eq!(summary(events).processes[0].peak_mapped_bytes, 2 * PAGE);
 }
 
 /// A job that makes so many children, each with a copy of its memory; each runs, maps and exits.

@@ -3,7 +3,12 @@
 
 mod support;
 
+use std::fs;
+use std::process::Stdio;
+use std::time::Duration;
+
 use support::hostile::{contain, job};
+use support::{Scratch, descendants, trapline};
 
 const BUS: &str = "signal 7";
 const ILLEGAL: &str = "signal 4";
@@ -263,6 +268,54 @@ fn single_stepping_into_the_entry_page_gets_nowhere_from_any_byte() {
         let killed = contained.killed("stepper");
         assert_eq!(killed.len(), part.len(), "{killed:?}");
     }
+}
+
+#[test]
+fn the_host_maps_nothing_into_a_guest_but_its_own_and_a_closed_kernel() {
+    const USER_TOP: u64 = 0x6fff_0000_0000;
+    const KERNEL: u64 = 0x7000_0000_0000;
+    let own = [
+        (0x6fff_fff0_0000, 0x6fff_fff0_1000),
+        (0x6fff_fff1_0000, 0x6fff_fff1_4000),
+        (KERNEL, KERNEL + 0x80_0000),
+    ];
+    let scratch = Scratch::new();
+    let mut recorder = trapline()
+        .args([
+            "record", "--limit", "2s", "--tracer", "none", "--job", "greedy", "-o",
+        ])
+        .arg(scratch.path("maps.trap"))
+        .stderr(Stdio::null())
+        .spawn()
+        .expect("record starts");
+    let (mut looks, mut closed) = (0, 0);
+    while recorder.try_wait().expect("the recorder is ours").is_none() {
+        let guests = descendants(recorder.id()).into_iter().filter(|pid| {
+            fs::read_to_string(format!("/proc/{pid}/comm")).is_ok_and(|name| name == "greedy\n")
+        });
+        for maps in guests.map(|pid| fs::read_to_string(format!("/proc/{pid}/maps"))) {
+            for (start, end, rights) in maps.iter().flat_map(|maps| maps.lines()).map(range) {
+                let is_own = own.iter().any(|(from, to)| *from <= start && end <= *to);
+                let is_vsyscall = start == 0xffff_ffff_ff60_0000;
+                assert!(end <= USER_TOP || is_own || is_vsyscall, "{maps:?}");
+                looks += u32::from(start == KERNEL);
+                closed += u32::from(start == KERNEL && rights.starts_with("---"));
+            }
+        }
+        std::thread::sleep(Duration::from_millis(20));
+    }
+    assert!(
+        looks > 20 && closed > looks * 3 / 4,
+        "closed in {closed} of {looks} looks"
+    );
+}
+
+/// A line of `/proc/PID/maps`: start, end, rights.
+fn range(line: &str) -> (u64, u64, &str) {
+    let (range, rest) = line.split_once(' ').expect("a range");
+    let (start, end) = range.split_once('-').expect("two addresses");
+    let number = |text| u64::from_str_radix(text, 16).expect("an address");
+    (number(start), number(end), &rest[..4])
 }
 
 #[test]

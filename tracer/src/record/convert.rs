@@ -16,6 +16,8 @@ const NAME_MAX: usize = TEXT_MAX - 2 * size_of::<u64>();
 /// What a record of the kernel's log means for the recorder.
 #[derive(Debug, PartialEq)]
 pub(crate) enum Entry {
+    /// Nothing that belongs into the trace.
+    Untold,
     /// Something that belongs into the trace.
     Event(Event),
     /// So does this; and from now on this address space is that process of the host.
@@ -33,6 +35,7 @@ pub(crate) enum Entry {
 /// The event that `record` stands for, at its time since `origin`.
 pub(crate) fn entry(record: &Record, origin: u64) -> Result<Entry, TracerError> {
     let kind = match Kind::from_number(record.kind).ok_or_else(|| nonsense("kind", record.kind))? {
+        Kind::Samples | Kind::Preempted | Kind::Diverged => return Ok(Entry::Untold),
         Kind::Started => return Ok(Entry::Started(record.time)),
         Kind::Halted => return Ok(Entry::Halted),
         Kind::LoadFailed => {

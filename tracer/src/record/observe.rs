@@ -123,6 +123,7 @@ impl<'a, S: Sink> Observer<'a, S> {
                     .iter()
                     .try_for_each(|event| self.emit(event))
             }
+            Entry::Untold => Ok(()),
             Entry::Halted => {
                 self.halted = true;
                 Ok(())

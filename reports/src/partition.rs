@@ -108,11 +108,12 @@ pub(crate) fn shares_of_at_most(summary: &Summary, max: usize) -> Vec<Share> {
         }
         merged += 1;
         others.ns += row.ns;
-        others.tenths += row.tenths;
         false
     });
     others.label = format!("user: {merged} other processes");
     rows.insert(kept, others);
+    // Thousands of rows rounded together would give most of them nothing.
+    round_together(&mut rows);
     rows
 }
 
@@ -199,6 +200,18 @@ mod tests {
                 "{parts:?}"
             );
         }
+    }
+
+    #[test]
+    fn what_many_small_parts_have_together_is_not_lost_in_rounding() {
+        let mut rows = vec![row(600); 1000];
+        rows.push(row(400_000));
+        round_together(&mut rows);
+        let all: i64 = rows[..1000].iter().map(|row| row.tenths).sum();
+        assert_ne!(all, 600, "this is why merged rows are rounded anew");
+        let mut merged = vec![row(600_000), row(400_000)];
+        round_together(&mut merged);
+        assert_eq!(merged[0].percent(), "60.0 %");
     }
 
     #[test]

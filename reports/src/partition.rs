@@ -108,11 +108,12 @@ pub(crate) fn shares_of_at_most(summary: &Summary, max: usize) -> Vec<Share> {
         }
         merged += 1;
         others.ns += row.ns;
-        others.tenths += row.tenths;
         false
     });
     others.label = format!("user: {merged} other processes");
     rows.insert(kept, others);
+    // Thousands of rows rounded together would give most of them nothing.
+    round_together(&mut rows);
     rows
 }
 
@@ -199,6 +200,19 @@ mod tests {
                 "{parts:?}"
             );
         }
+    }
+
+    #[test]
+    fn what_many_small_parts_have_together_is_not_lost_in_rounding() {
+        let mut rows = vec![row(100); 900];
+        rows.extend(vec![row(45_500); 20]);
+        round_together(&mut rows);
+        let small: i64 = rows[..900].iter().map(|row| row.tenths).sum();
+        assert_eq!(small, 80, "this is why merged rows are rounded anew");
+        let mut merged = vec![row(90_000)];
+        merged.extend(vec![row(45_500); 20]);
+        round_together(&mut merged);
+        assert_eq!(merged[0].percent(), "9.0 %");
     }
 
     #[test]

@@ -74,9 +74,9 @@ fn range(change: &MapChange) -> Option<Range> {
 
 /// The changes in such a table, in the order of its rows.
 pub(crate) fn changes(frame: &DataFrame) -> Result<Vec<MemoryRow>, AnalyzerError> {
-    let u32s = |name| PolarsResult::Ok(frame.column(name)?.u32()?);
-    let u64s = |name| PolarsResult::Ok(frame.column(name)?.u64()?);
-    let strings = |name| PolarsResult::Ok(frame.column(name)?.str()?);
+    let u32s = |name: &str| frame.column(name)?.u32();
+    let u64s = |name: &str| frame.column(name)?.u64();
+    let strings = |name: &str| frame.column(name)?.str();
     let times = frame.column("time_ns")?.i64()?;
     let (processes, threads) = (u32s("process")?, u32s("thread")?);
     let (spaces, from) = (u32s("space")?, u32s("from")?);

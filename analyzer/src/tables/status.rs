@@ -7,7 +7,7 @@
 //! | `signal` | for `killed`: the signal that a parent sees |
 //! | `cause`, `address` | for `killed`: what it did, and where; no cause if somebody sent the signal |
 
-use polars::prelude::{Column, DataFrame, PolarsResult, UInt8Type, UInt64Type};
+use polars::prelude::{Column, DataFrame, UInt8Type, UInt64Type};
 use trapline_trace_format::event::{Cause, ExitStatus};
 
 use super::columns::{optional_numbers, optional_words};
@@ -52,7 +52,7 @@ pub(crate) fn statuses(
     table: &'static str,
     frame: &DataFrame,
 ) -> Result<Vec<Option<ExitStatus>>, AnalyzerError> {
-    let u8s = |name| PolarsResult::Ok(frame.column(name)?.u8()?);
+    let u8s = |name: &str| frame.column(name)?.u8();
     let (codes, signals) = (u8s("exit_code")?, u8s("signal")?);
     let causes = frame.column("cause")?.str()?;
     let addresses = frame.column("address")?.u64()?;

@@ -10,14 +10,14 @@ use crate::partition::{self, Share};
 use crate::units::duration;
 
 const TITLE: &str = "Where the wall time went";
-/// Threads with a row of their own.
-const MAX_THREADS: usize = 12;
+/// Processes with a row of their own.
+const MAX_PROCESSES: usize = 12;
 const STACK_TOP: i32 = 34;
 const STACK_HEIGHT: i32 = 26;
 const ROW: i32 = 31;
 
 pub(super) fn draw(summary: &Summary, width: i32) -> Picture {
-    let rows = partition::shares_of_at_most(summary, MAX_THREADS);
+    let rows = partition::shares_of_at_most(summary, MAX_PROCESSES);
     let total: i64 = rows.iter().map(|row| row.ns).sum();
     if total <= 0 {
         return Picture::nothing(TITLE, width, "The trace covers no time.");

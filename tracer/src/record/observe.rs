@@ -177,3 +177,119 @@ pub(crate) fn event_from_outside(time: Nanos, kind: EventKind) -> Event {
         kind,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use trapline_trace_format::event::Role;
+
+    use super::*;
+    use crate::machine::{Input, Job, Scheduler, SchedulerOptions};
+
+    /// Keeps what it is given.
+    #[derive(Default)]
+    struct Events(Vec<Event>);
+
+    impl Sink for Events {
+        fn event(&mut self, event: &Event) -> Result<(), TracerError> {
+            self.0.push(event.clone());
+            Ok(())
+        }
+    }
+
+    fn options(jobs: usize) -> MachineOptions {
+        MachineOptions {
+            jobs: vec![Job::new(vec!["spin".to_owned()]); jobs],
+            scheduler: SchedulerOptions::new(Scheduler::RoundRobin),
+            protect: true,
+            root: None,
+            input: Input::None,
+            memory: 1 << 30,
+            disk_latency: std::time::Duration::ZERO,
+            cpu: 0,
+        }
+    }
+
+    fn event(time: Nanos, process: u32, thread: u32, kind: EventKind) -> Event {
+        Event {
+            time,
+            process: ProcessId(process),
+            thread: ThreadId(thread),
+            kind,
+        }
+    }
+
+    fn ended(process: u32, status: ExitStatus) -> Entry {
+        Entry::Event(event(
+            9,
+            process,
+            process,
+            EventKind::ProcessExited { status },
+        ))
+    }
+
+    /// The exit status after these endings, of a machine with two jobs.
+    fn status(entries: Vec<Entry>) -> u8 {
+        let (options, mut sink) = (options(2), Events::default());
+        let mut observer = Observer::new(&options, &mut sink);
+        let all = [Entry::Started(0)].into_iter().chain(entries);
+        all.for_each(|entry| observer.take(entry).expect("an entry"));
+        observer.finish().expect("an ending").status
+    }
+
+    #[test]
+    fn a_jobs_status_is_its_processs_and_not_its_threads_or_childrens() {
+        let thread = |thread, code| {
+            let status = ExitStatus::Code(code);
+            Entry::Event(event(5, 1, thread, EventKind::Exited { status }))
+        };
+        let killed = ExitStatus::Killed {
+            signal: 15,
+            cause: None,
+            address: 0,
+        };
+        assert_eq!(
+            status(vec![
+                thread(1, 3),
+                thread(9, 4),
+                ended(1, ExitStatus::Code(0)),
+                ended(7, ExitStatus::Code(5)),
+                ended(2, ExitStatus::Code(0)),
+            ]),
+            0
+        );
+        assert_eq!(
+            status(vec![ended(1, ExitStatus::Code(0)), ended(2, killed)]),
+            128 + 15
+        );
+    }
+
+    #[test]
+    fn what_happens_while_booting_is_kept_in_order_at_time_0() {
+        let (options, mut sink) = (options(1), Events::default());
+        let mut observer = Observer::new(&options, &mut sink);
+        let created = EventKind::Created {
+            parent: ProcessId(0),
+            name: "spin".to_owned(),
+            role: Role::Process,
+            space: SpaceId(1),
+        };
+        let entries = [
+            Entry::Event(event(-90, 1, 1, EventKind::Woken)),
+            Entry::Lives(event(-80, 1, 1, created), SpaceId(1), 4711),
+            Entry::Started(0),
+            Entry::Event(event(3, 1, 1, EventKind::SwitchEnd)),
+        ];
+        for entry in entries {
+            observer.take(entry).expect("an entry");
+        }
+        assert_eq!(observer.space_of_host(4711), SpaceId(1));
+        assert_eq!(
+            observer.space_of_host(4712),
+            SpaceId(0),
+            "nobody lives there"
+        );
+        let times: Vec<Nanos> = sink.0.iter().map(|event| event.time).collect();
+        assert_eq!(times, [0, 0, 3]);
+        assert!(matches!(sink.0[0].kind, EventKind::Woken));
+    }
+}

@@ -30,7 +30,7 @@ const CALLS: [(&str, &str); 92] = [
     ("getitimer", "36,0,o32"),
     ("setitimer", "38,0,i32?,0"),
     ("setitimer", "38,0,0,o32?"),
-    ("sendfile", "40,11,13,o8?,16"),
+    ("sendfile", "40,13,13,i8?,16"),
     ("sendto", "44,15,i64~,64,0,0,0"),
     ("recvfrom", "45,15,o64~,64,0x40,0,0"),
     ("sendmsg", "46,15,i56,0"),
@@ -68,7 +68,7 @@ const CALLS: [(&str, &str); 92] = [
     ("setrlimit", "160,7,i16"),
     ("time", "201,o8?"),
     ("futex", "202,i4,0,1,i16?"),
-    ("sched_setaffinity", "203,0,8,i8"),
+    ("sched_setaffinity", "203,0,1,i1"),
     ("sched_getaffinity", "204,0,128,o128"),
     ("getdents64", "217,12,o512,512"),
     ("clock_gettime", "228,1,o16"),
@@ -195,12 +195,8 @@ fn neither_the_heap_nor_a_wish_gets_near_the_kernel() {
         .collect();
     let contained = contain(&[&job("calls", calls.iter().map(String::as_str))]);
     for (call, result) in results(&contained) {
-        let is_in_user_memory = (0x1_0000..USER_TOP).contains(&result);
-        let asked: &str = call.split(',').nth(1).expect("an address");
-        assert!(
-            is_in_user_memory && format!("{result:#x}") != asked,
-            "{call} gave {result:#x}"
-        );
+        let is_in_user_memory = (0x1_0000..=USER_TOP - 4096).contains(&result);
+        assert!(is_in_user_memory, "{call} gave {result:#x}");
     }
 }
 
@@ -232,7 +228,7 @@ fn random_system_calls_hurt_nobody_else() {
     let finished = contained
         .lines()
         .iter()
-        .filter(|line| **line == "babble: 300 tried")
+        .filter(|line| **line == "babble: done")
         .count();
     assert_eq!(finished, 2, "{}", contained.stdout);
 }

@@ -149,10 +149,14 @@ fn what_cannot_run_is_named_before_anything_is_recorded() {
     let script = scratch.path("script");
     fs::write(&script, "#!/bin/sh\necho\n").expect("written");
     let script = script.to_string_lossy().into_owned();
-    let cases: [(&[&str], &str); 11] = [
+    let text_file = scratch.path("text");
+    fs::write(&text_file, "no program").expect("written");
+    let text_file = text_file.to_string_lossy().into_owned();
+    let cases: [(&[&str], &str); 12] = [
         (&["--", "nonesuch"], "nonesuch"),
         (&["--", "/nonesuch/program"], "/nonesuch/program"),
-        (&["--", &script], "not a 64-bit ELF program"),
+        (&["--", &script], "a script for /bin/sh"),
+        (&["--", &text_file], "not a 64-bit ELF program"),
         (&["--", env!("CARGO_BIN_EXE_trapline")], "dynamic linker"),
         (&["--job", "hello", "--job", "/dev/zero"], "job 2"),
         (

@@ -46,8 +46,9 @@ impl TraceWriter {
             },
             _ => FormatError::io("create the folder", path)(source),
         })?;
-        let log =
-            meta_file::write(path, meta).and_then(|()| LogWriter::create(&path.join(LOG_FILE)));
+        // The folder is a trace once it has its meta.json, whatever happens to the recorder then.
+        let log = LogWriter::create(&path.join(LOG_FILE))
+            .and_then(|log| meta_file::write(path, meta).map(|()| log));
         match log {
             Ok(log) => Ok(Self {
                 path: path.to_owned(),

@@ -51,6 +51,22 @@ impl Programs<'_> {
     /// # Errors
     /// Why there is none.
     pub(super) fn place(&self, job: &Job, tree: &mut Tree) -> Result<String, String> {
+        let path = self.find(job, tree)?;
+        if let Ok(Entry {
+            content: Content::File(bytes),
+            ..
+        }) = tree.find(&path)
+            && let Some(interpreter) = interpreter(bytes)
+            && !tree.find(&interpreter).is_ok_and(is_file)
+        {
+            return Err(format!(
+                "{path} is a script for {interpreter}, which the machine does not have; put both into a directory and name that with --root"
+            ));
+        }
+        Ok(path)
+    }
+
+    fn find(&self, job: &Job, tree: &mut Tree) -> Result<String, String> {
         let name = job.arguments.first().map_or("", String::as_str);
         if !name.contains('/') {
             if self.images.guests.iter().any(|(guest, _)| *guest == name) {
@@ -94,6 +110,16 @@ impl Programs<'_> {
                 )
             })
     }
+}
+
+/// The program that a script names in its first line.
+fn interpreter(file: &[u8]) -> Option<String> {
+    let line = file
+        .strip_prefix(b"#!")?
+        .split(|byte| *byte == b'\n')
+        .next()?;
+    let line = String::from_utf8_lossy(line);
+    line.split_whitespace().next().map(str::to_owned)
 }
 
 fn is_file(entry: &Entry) -> bool {
@@ -207,6 +233,17 @@ mod tests {
         for name in ["/proc/self/exe", "/bin", "nonesuch", "/bin/nonesuch"] {
             assert!(place(name, true, &mut tree).is_err(), "{name}");
         }
+    }
+
+    #[test]
+    fn a_script_needs_its_interpreter_in_the_machine() {
+        let mut tree = Tree::default();
+        let script = b"#! /bin/sh -e\necho\n".to_vec();
+        tree.add_program("run", script).expect("fits");
+        let error = place("/run", true, &mut tree).expect_err("no shell");
+        assert!(error.contains("script for /bin/sh,"), "{error}");
+        tree.add_program("bin/sh", b"shell".to_vec()).expect("fits");
+        assert_eq!(place("/run", true, &mut tree), Ok("/run".to_owned()));
     }
 
     #[test]

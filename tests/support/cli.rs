@@ -67,13 +67,15 @@ pub(crate) fn write_cut_trace(path: &Path) {
 }
 
 fn events(name: &str, calls: u32) -> Vec<Event> {
-    let created = |name: &str| EventKind::Created {
+    let created = |process: u32, name: &str| EventKind::Created {
         parent: ProcessId(0),
         name: name.to_owned(),
+        role: Role::Process,
+        space: SpaceId(process),
     };
     let mut events = vec![
-        event(0, 1, created(name)),
-        event(1_000, 2, created("storm")),
+        event(0, 1, created(1, name)),
+        event(1_000, 2, created(2, "storm")),
         event(2_000, 1, EventKind::QuantumStart { expiry: 10_002_000 }),
         event(3_000, 1, EventKind::Return { result: 0 }),
         event(10_002_000, 1, EventKind::Trap(trap(Cause::Timer, 14))),
@@ -83,6 +85,7 @@ fn events(name: &str, calls: u32) -> Vec<Event> {
             EventKind::SwitchBegin {
                 to: ThreadId(2),
                 reason: SwitchReason::Quantum,
+                waits: None,
             },
         ),
         event(10_007_000, 2, EventKind::SwitchEnd),
@@ -114,6 +117,7 @@ fn events(name: &str, calls: u32) -> Vec<Event> {
             EventKind::SwitchBegin {
                 to: ThreadId(1),
                 reason: SwitchReason::Exit,
+                waits: None,
             },
         ),
         event(now + 5_000, 1, EventKind::SwitchEnd),

@@ -101,7 +101,7 @@ fn warnings(summary: &Summary) -> Markup {
     html! {
         @for loss in labels::losses(summary) { p class="bad" { (loss) } }
         @if !matches!(summary.meta.outcome, Outcome::Completed { .. }) {
-            p class="bad" { "The recording " (labels::outcome(&summary.meta.outcome)) }
+            p class="bad" { "Recording " (labels::outcome(&summary.meta.outcome)) }
         }
         @if differ { p class="bad" { "Witnesses " (labels::witnesses(&summary.meta.witnesses)) } }
     }

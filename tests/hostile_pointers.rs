@@ -223,6 +223,16 @@ fn an_address_that_the_kernel_keeps_for_later_is_not_trusted_later() {
 }
 
 #[test]
+fn memory_that_goes_while_a_call_waits_is_noticed() {
+    // Read-only, no rights, unmapped; read, poll and wait4 each.
+    let contained = contain(&["rug 1 0 8"]);
+    let expected = ["1", "0", "8"]
+        .iter()
+        .flat_map(|rights| [(*rights, "exit 14"); 3]);
+    contained.assert_ended(expected);
+}
+
+#[test]
 fn random_system_calls_hurt_nobody_else() {
     let contained = contain(&["babble 1 300", "babble 2 300"]);
     let finished = contained

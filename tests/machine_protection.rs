@@ -3,7 +3,7 @@
 mod support;
 
 use serde_json::Value;
-use support::{Scratch, row, stat, stdout, text};
+use support::{Scratch, number, row, stat, stdout, text};
 
 /// How guests misbehave, and the cause under which the kernel ends them.
 const FAULTS: [(&str, &str, u64); 10] = [
@@ -35,11 +35,10 @@ fn every_fault_ends_its_guest_with_the_right_cause_and_status() {
         let killed = &row(&stat["threads"], "name", "fault")["status"]["killed"];
         assert_eq!(killed["cause"], cause, "{kind}: {killed}");
         assert_eq!(killed["signal"], signal, "{kind}: {killed}");
-        assert_eq!(
-            row(&stat["causes"], "cause", cause)["kernel"]["count"],
-            1,
-            "{kind}"
-        );
+        let count = number(row(&stat["causes"], "cause", cause), "/kernel/count");
+        // Memory is given when it is touched, so a page fault alone is no crime.
+        let is_as_many = count == 1.0 || cause == "page_fault" && count > 1.0;
+        assert!(is_as_many, "{kind}: {count}");
     }
 }
 

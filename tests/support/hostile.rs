@@ -163,7 +163,15 @@ fn record_beside(jobs: &[&str], options: &[&str], ending: Ending) -> Contained {
     }
     let ticks = number(row(&stat["causes"], "cause", "timer"), "/kernel/count");
     assert!(ticks >= 10.0, "the timer ticked {ticks} times: {said}");
+    assert_adds_up(&stat, &said);
     Contained { stdout, stat }
+}
+
+/// Every nanosecond of the wall time is in exactly one part.
+fn assert_adds_up(stat: &Value, said: &str) {
+    let parts = stat["partition"].as_array().expect("parts");
+    let sum: i64 = parts.iter().filter_map(|part| part["ns"].as_i64()).sum();
+    assert_eq!(Some(sum), stat["wall_ns"].as_i64(), "{parts:?} {said}");
 }
 
 /// Files for `--root`: one to be seen, and links that lead to the host's file, if anyone followed them there.

@@ -1,7 +1,7 @@
 //! Promises about unmodified programs: output and exit status are those of Linux, witnesses agree, the partition of the wall
 //! time adds up, and every system call is known. The programs are in `fixtures/programs`, one behaviour each.
 
-#[path = "support/programs.rs"]
+#[path = "support/programs/mod.rs"]
 mod programs;
 mod support;
 

@@ -32,8 +32,10 @@ const COMMUNICATION: &[&str] = &[
     "nonblocking",
     "socketpair",
     "eventfd",
+    "fifo",
     "poll",
     "select",
+    "epoll",
 ];
 const SIGNALS: &[&str] = &[
     "siginfo", "sigchld", "recover", "altstack", "context", "suspend", "alarm", "restart", "masks",
@@ -56,6 +58,8 @@ const FILES: &[&str] = &[
     "stats",
     "descriptors",
     "devices",
+    "locks",
+    "proc",
     "stdio",
 ];
 const LIVES: &[&str] = &[

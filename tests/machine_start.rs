@@ -225,6 +225,26 @@ fn a_root_directory_is_the_machines_root_and_its_links_lead_nowhere_else() {
 }
 
 #[test]
+fn more_files_than_a_machine_can_hold_are_refused_before_anything_runs() {
+    let scratch = Scratch::new();
+    let root = scratch.path("root");
+    fs::create_dir(&root).expect("made");
+    for number in 0..5000 {
+        fs::write(root.join(number.to_string()), "").expect("written");
+    }
+    let options = ["--root", root.to_str().expect("text"), "--", "hello"];
+    let (trace, output) = scratch.try_record("many.trap", &options);
+    assert_eq!(output.status.code(), Some(1), "{}", text(&output));
+    assert_eq!(stderr(&output).lines().count(), 1, "{}", text(&output));
+    assert!(
+        stderr(&output).contains("take some out of the root directory"),
+        "{}",
+        text(&output)
+    );
+    assert!(!trace.exists());
+}
+
+#[test]
 fn what_a_root_directory_does_not_have_is_named_before_anything_runs() {
     let scratch = Scratch::new();
     let root = scratch.path("root");

@@ -31,6 +31,8 @@ pub use trapline_sched::Kind as Scheduler;
 /// A scheduler with its parameters; quantum, tick and seed are among them.
 pub use trapline_sched::Options as SchedulerOptions;
 
+use trapline_files::limits::INODES;
+
 use crate::clock::Clock;
 use crate::error::{During, TracerError};
 use crate::ptrace::region::{Region, create_store, executable_memory_file};
@@ -76,6 +78,9 @@ pub const TICK_MIN: Duration = Duration::from_micros(20);
 pub const QUANTUM_MAX: Duration = Duration::from_secs(60);
 /// Least memory: what one small program needs.
 pub const MEMORY_MIN: u64 = 1 << 20;
+
+/// Most files of any kind at the start: the rest of the kernel's table is for what programs make, and for the kernel's own.
+pub const FILES_MAX: usize = INODES - 512;
 
 /// A machine that was started.
 pub(crate) struct Machine {
@@ -160,6 +165,25 @@ impl MachineOptions {
     }
 }
 
+/// Whether the machine's file tree can hold these files.
+fn check_size(tree: &Tree, options: &MachineOptions) -> Result<(), TracerError> {
+    let complaint = if tree.bytes() > options.memory {
+        format!(
+            "the machine's files take {} MiB, more than its memory of {} MiB; give it more",
+            tree.bytes().div_ceil(1 << 20),
+            options.memory >> 20
+        )
+    } else if tree.len() > FILES_MAX {
+        format!(
+            "the machine's files are {}, and it can hold {FILES_MAX} at its start; take some out of the root directory",
+            tree.len()
+        )
+    } else {
+        return Ok(());
+    };
+    Err(TracerError::Options(complaint))
+}
+
 impl<'a> Prepared<'a> {
     /// Checks the options, finds every program, and packs the machine's files.
     ///
@@ -187,13 +211,7 @@ impl<'a> Prepared<'a> {
                 .map_err(|reason| job.refuse(index, reason))?;
             packed.add(job, &path)?;
         }
-        if tree.bytes() > options.memory {
-            return Err(TracerError::Options(format!(
-                "the machine's files take {} MiB, more than its memory of {} MiB; give it more",
-                tree.bytes().div_ceil(1 << 20),
-                options.memory >> 20
-            )));
-        }
+        check_size(&tree, options)?;
         let archive = initramfs::pack(tree).during("pack the machine's files")?;
         Ok(Self {
             options,

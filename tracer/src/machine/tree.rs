@@ -70,6 +70,11 @@ impl Tree {
         INITRAMFS_MAX - self.bytes
     }
 
+    /// Number of files of any kind.
+    pub(super) fn len(&self) -> usize {
+        self.entries.len()
+    }
+
     /// Bytes of all files and names.
     pub(super) fn bytes(&self) -> u64 {
         self.bytes

@@ -160,9 +160,8 @@ impl JobTable {
         job.environment = environment(machine.env.iter().chain(&self.env));
         job.arrival = duration(self.arrival.unwrap_or(0));
         // A job of bursts is known to the end.
-        let bursts = self
-            .cpu
-            .map(|cpu| cpu.saturating_mul(self.times.unwrap_or(1) as i64));
+        let times = i64::try_from(self.times.unwrap_or(1)).unwrap_or(i64::MAX);
+        let bursts = self.cpu.map(|cpu| cpu.saturating_mul(times));
         job.length = self.length.or(bursts).map(duration);
         job.tickets = self.tickets.unwrap_or(job.tickets);
         job.nice = self.nice.unwrap_or(job.nice);

@@ -9,7 +9,7 @@ use std::path::PathBuf;
 use std::process::{Command, Output, Stdio};
 use std::time::{Duration, Instant};
 
-use support::{Scratch, skip, stderr, stdout, text, trapline};
+use support::{Scratch, descendants, skip, stderr, stdout, text, trapline, wait_until};
 
 /// What `tell` says when it is recorded with these options before its name and arguments.
 fn tell(scratch: &Scratch, name: &str, options: &[&str]) -> Output {
@@ -173,6 +173,44 @@ fn a_recording_ends_although_its_standard_input_does_not() {
         assert_eq!(status.code(), Some(0), "{job:?}");
         drop(pipe);
     }
+}
+
+#[test]
+fn the_machine_has_no_descriptor_but_its_own_memory() {
+    let scratch = Scratch::new();
+    let file = scratch.path("of-the-host");
+    fs::write(&file, "").expect("written");
+    // Lent to trapline by mistake, as a shell does that forgets to close.
+    let script =
+        "exec 7<\"$1\"; exec \"$0\" record -o \"$2\" --limit 60s --job greedy --job greedy";
+    let mut child = Command::new("sh")
+        .args(["-c", script, env!("CARGO_BIN_EXE_trapline")])
+        .args([&file, &scratch.path("greedy.trap")])
+        .stdin(Stdio::piped())
+        .stdout(Stdio::null())
+        .stderr(Stdio::null())
+        .spawn()
+        .expect("sh starts");
+    let log = scratch.path("greedy.trap").join("events.log");
+    wait_until("the machine runs", || {
+        log.metadata().is_ok_and(|log| log.len() > 1000) && descendants(child.id()).len() >= 3
+    });
+    let mut looked_at = 0;
+    for host in descendants(child.id()) {
+        let descriptors = fs::read_dir(format!("/proc/{host}/fd")).expect("its descriptors");
+        for descriptor in descriptors {
+            let target = fs::read_link(descriptor.expect("one").path()).expect("a link");
+            assert!(
+                target.to_string_lossy().starts_with("/memfd:trapline-"),
+                "host process {host} has {}",
+                target.display()
+            );
+            looked_at += 1;
+        }
+    }
+    assert!(looked_at >= 6, "{looked_at} descriptors");
+    child.kill().expect("killed");
+    child.wait().expect("gone");
 }
 
 #[test]

@@ -1,6 +1,6 @@
 //! Memory maps: what is mapped in each address space, after so many changes.
 //!
-//! Key types: [`Mapping`] and the pure state machines [`Map`] and `Maps` behind [`crate::Analysis::memory_map_at`].
+//! Key types: [`Mapping`] and the pure state machines `Map` and `Maps` behind [`crate::Analysis::memory_map_at`].
 //! Neighbours: `tables/memory.rs` has the changes, `statistics/memory.rs` asks for the maps.
 
 use std::collections::{BTreeMap, HashMap};

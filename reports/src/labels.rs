@@ -35,7 +35,12 @@ pub(crate) fn process(summary: &Summary, id: u32) -> String {
 
 /// A program's name with the number of the process that runs it.
 pub(crate) fn named(name: &str, id: u32) -> String {
-    format!("{} ({id})", escape_short(name, MAX_NAME))
+    format!("{} ({id})", self::name(name))
+}
+
+/// A program's name, safe to show.
+pub(crate) fn name(name: &str) -> String {
+    escape_short(name, MAX_NAME)
 }
 
 /// What a thread waits for.

@@ -216,7 +216,15 @@ fn draw_addresses(picture: &mut Picture, scale: &Scale) -> i32 {
 }
 
 fn draw_header(picture: &mut Picture, column: &MemoryColumn, left: i32, width: i32, top: i32) {
-    let name = labels::named(&column.name, column.process);
+    let bold = super::picture::Font {
+        bold: true,
+        ..LABEL
+    };
+    // Where there is not room for both, the name gives way: the number tells processes apart.
+    let id = format!(" ({})", column.process);
+    let room = width - font::width(&id, bold.size, bold.bold) * 11 / 10;
+    let name = font::fitted(&labels::name(&column.name), bold.size, bold.bold, room);
+    let name = format!("{name}{id}");
     let mapped: u64 = column.mappings.iter().map(Mapping::usable_bytes).sum();
     let mut lives = bytes(mapped);
     if column.threads > 1 {
@@ -226,10 +234,6 @@ fn draw_header(picture: &mut Picture, column: &MemoryColumn, left: i32, width: i
         format!("at {}", duration(column.time_ns))
     } else {
         format!("in the memory of ({})", column.space)
-    };
-    let bold = super::picture::Font {
-        bold: true,
-        ..LABEL
     };
     let lines = [
         (name, bold, Ink::Text),
@@ -321,6 +325,7 @@ fn label(column: &MemoryColumn, mapping: &Mapping, room: i32) -> String {
             format!("heap of all {} threads", column.threads),
             word.to_owned(),
         ),
+        (None, Backing::Anonymous) => (word.to_owned(), "mmap".to_owned()),
         (None, _) => (word.to_owned(), word.to_owned()),
     };
     let rights = mapping.rights.word();
@@ -329,6 +334,7 @@ fn label(column: &MemoryColumn, mapping: &Mapping, room: i32) -> String {
         format!("{what} {size}"),
         format!("{short} {rights} {size}"),
         format!("{short} {size}"),
+        format!("{short} {rights}"),
     ];
     let fits = |text: &&String| font::width(text, SMALL.size, SMALL.bold) * 11 / 10 <= room;
     let found = texts.iter().find(fits).unwrap_or(&short);

@@ -103,14 +103,16 @@ fn lanes(summary: &Summary, data: &PlotData) -> (Vec<Lane>, usize) {
     busy.sort_by_key(|(thread, ns)| (std::cmp::Reverse(*ns), *thread));
     let left_out = busy.len().saturating_sub(MAX_LANES);
     busy.truncate(MAX_LANES);
-    let place = |id: u32| {
-        summary
-            .threads
-            .iter()
-            .position(|t| t.thread == id)
-            .unwrap_or(usize::MAX - 1)
-    };
-    busy.sort_by_key(|(thread, _)| (place(*thread), *thread));
+    // Threads of a process together; ids rise with arrival.
+    let process_of: HashMap<u32, u32> = summary
+        .threads
+        .iter()
+        .map(|thread| (thread.thread, thread.process))
+        .collect();
+    busy.sort_by_key(|(thread, _)| {
+        let process = process_of.get(thread).copied();
+        (process.unwrap_or(u32::MAX), *thread)
+    });
     let mut lanes: Vec<Lane> = busy
         .iter()
         .map(|(thread, _)| Lane {

@@ -1,0 +1,17 @@
+#!/usr/bin/env bash
+# Records the golden trace of the format version that this version writes. Run it when the version was raised, then look at
+# what `INSTA_UPDATE=always cargo test --release --test golden` changes in the snapshots, and name the folder in golden.rs.
+# Needs gcc with a static C library, and the built binary as `trapline` on the path.
+set -euo pipefail
+cd "$(dirname "$0")"
+scratch=$(mktemp -d)
+trap 'rm -rf "$scratch"' EXIT
+mkdir -p "$scratch/root/bin"
+gcc -O1 -static -pthread family.c -o "$scratch/root/bin/family"
+# 2 is what the program ends with.
+(cd "$scratch" && echo hello | trapline record -o family.trap --quantum 2ms --root root -- /bin/family) || [ $? = 2 ]
+version=$(sed -n 's/.*"format_version": \([0-9]*\).*/\1/p' "$scratch/family.trap/meta.json")
+mkdir -p "v$version/family.trap"
+# Tables are made from the log.
+cp "$scratch/family.trap/meta.json" "$scratch/family.trap/events.log" "v$version/family.trap/"
+echo "v$version/family.trap"

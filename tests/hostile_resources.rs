@@ -3,7 +3,7 @@
 
 mod support;
 
-use support::hostile::{Contained, contain, contain_for};
+use support::hostile::{Contained, contain, contain_for, job};
 
 const SIGKILL: u64 = 9;
 const EAGAIN: i64 = -11;
@@ -48,11 +48,54 @@ fn mappings_run_out_for_the_one_who_wants_them_all() {
     assert_refused("bomb maps", &[ENOMEM], 100);
 }
 
-/// Memory is given when it is touched; then there is no call that could fail.
+/// Private memory is given when it is touched; then there is no call that could fail.
 #[test]
 fn memory_runs_out_for_the_one_who_wants_it_all() {
-    for job in ["bomb memory", "bomb heap"] {
-        assert_eq!(contain(&[job]).killed("bomb"), [SIGKILL], "{job}");
+    assert_eq!(contain(&["bomb heap"]).killed("bomb"), [SIGKILL]);
+    assert_eq!(contain(&["gorge 0x22"]).killed("gorge"), [SIGKILL]);
+    // Shared between processes; a private view of a file; a shared one.
+    for job in ["gorge 0x21", "gorge 2", "gorge 1"] {
+        assert_refused(job, &[ENOMEM], 16);
+    }
+}
+
+#[test]
+fn no_file_can_grow_into_anothers_place() {
+    // pwrite64, ftruncate, lseek and write, fallocate, mmap private and shared, mremap, pread64; a file has a terabyte at most.
+    const EFBIG_EINVAL_ENOSPC_EOVERFLOW: [i64; 4] = [-27, -22, -28, -75];
+    let refused = [
+        "18,13,own+0,8,0xfffffffffc",
+        "18,13,own+0,8,0x10000000000",
+        "18,13,own+0,8,0x4000000000000000",
+        "18,13,own+0,8,-8",
+        "77,13,0x10000000001",
+        "77,13,-1",
+        "285,13,0,0,0x10000000001",
+        "285,13,0,0x7fffffffffffffff,2",
+        "9,0,4096,1,2,13,0x10000000000",
+        "9,0,8192,1,2,13,0xfffffff000",
+        "9,0,4096,3,1,13,0x10000000000",
+        "9,0,4096,3,1,13,-4096",
+    ];
+    let in_order = "8,13,0x10000000000,0 1,13,own+0,8 9,0x200000000000,4096,3,0x11,13,0xfffffff000 \
+                    25,0x200000000000,4096,8192,1 17,13,own+0,64,0xfffffffff0";
+    let jobs = [job("calls", refused), format!("calls {in_order}")];
+    let contained = contain(&jobs.each_ref().map(String::as_str));
+    let results: Vec<(&str, i64)> = contained
+        .lines()
+        .into_iter()
+        .filter_map(|line| line.split_once(": "))
+        .map(|(call, result)| (call, result.parse().expect("a number")))
+        .collect();
+    assert_eq!(results.len(), refused.len() + 5, "{}", contained.stdout);
+    for (call, result) in results {
+        let right = match call {
+            "8,13,0x10000000000,0" => result == 1 << 40,
+            "9,0x200000000000,4096,3,0x11,13,0xfffffff000" => result == 0x2000_0000_0000,
+            "17,13,own+0,64,0xfffffffff0" => result == 0,
+            _ => EFBIG_EINVAL_ENOSPC_EOVERFLOW.contains(&result),
+        };
+        assert!(right, "{call} gave {result}");
     }
 }
 

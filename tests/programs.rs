@@ -5,7 +5,10 @@
 mod programs;
 mod support;
 
-use programs::{Program, Tool, available, run_as_on_linux};
+use std::process::Stdio;
+
+use programs::{Program, Tool, available, installed, run_as_on_linux};
+use support::{Scratch, skip, stdout, text, trapline};
 
 const THREADS: &[&str] = &[
     "join",
@@ -173,6 +176,29 @@ fn thirty_applets_of_busybox_run_as_on_linux() {
 #[test]
 fn scripts_of_bash_run_as_on_linux() {
     run_as_on_linux(&programs(&[Tool::Bash], &[SHELL, BASH].concat()));
+}
+
+#[test]
+fn a_shell_command_needs_nothing_but_busybox() {
+    let Some(busybox) = installed("busybox") else {
+        return skip("a static busybox is not installed (Debian: busybox-static)");
+    };
+    let scratch = Scratch::new();
+    let root = scratch.path("root");
+    std::fs::create_dir_all(root.join("bin")).expect("a folder");
+    std::fs::copy(busybox, root.join("bin/busybox")).expect("a copy");
+    let command = "for i in 3 1 2; do echo $i; done | sort | tr '\\n' ' '; ls /bin; (exit 7)";
+    let output = trapline()
+        .args(["record", "--kernel", "mini", "--root"])
+        .arg(root)
+        .arg("-o")
+        .arg(scratch.path("sh.trap"))
+        .args(["--", "/bin/busybox", "sh", "-c", command])
+        .stdin(Stdio::null())
+        .output()
+        .expect("record runs");
+    assert_eq!(output.status.code(), Some(7), "{}", text(&output));
+    assert_eq!(stdout(&output), "1 2 3 busybox\n", "{}", text(&output));
 }
 
 #[test]

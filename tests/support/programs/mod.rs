@@ -7,7 +7,7 @@ mod run;
 mod tool;
 
 pub(crate) use program::Program;
-pub(crate) use tool::Tool;
+pub(crate) use tool::{Tool, installed};
 
 use crate::support::skip;
 

@@ -4,7 +4,7 @@
 //! tests. Neighbours: `tool.rs` builds, `run.rs` runs.
 
 use std::fs;
-use std::os::unix::fs::{PermissionsExt, symlink};
+use std::os::unix::fs::symlink;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
@@ -49,14 +49,14 @@ impl Program {
         fs::create_dir_all(&bin).expect("a folder");
         if !matches!(self.tool, Tool::Busybox | Tool::Bash) {
             let file_name = self.name.clone();
-            fs::copy(self.build()?, bin.join(&file_name)).expect("a copy of the program");
+            copy(&self.build()?, &bin.join(&file_name));
             let line = [format!("/bin/{file_name}")]
                 .into_iter()
                 .chain(self.arguments.iter().cloned());
             return Ok(line.collect());
         }
         let busybox = installed("busybox").ok_or("busybox went away")?;
-        fs::copy(&busybox, bin.join("busybox")).expect("a copy of busybox");
+        copy(&busybox, &bin.join("busybox"));
         let applets = Command::new(&busybox)
             .arg("--list")
             .output()
@@ -69,11 +69,8 @@ impl Program {
             symlink("busybox", bin.join(applet)).expect("a link");
         }
         if self.tool == Tool::Bash {
-            fs::copy(
-                installed("bash-static").ok_or("bash went away")?,
-                bin.join("bash"),
-            )
-            .expect("a copy of bash");
+            let bash = installed("bash-static").ok_or("bash went away")?;
+            copy(&bash, &bin.join("bash"));
         }
         let shell = if self.tool == Tool::Bash {
             "bin/bash"
@@ -125,11 +122,8 @@ impl Program {
             return Ok(program);
         }
         // Other tests may build the same program at the same time.
-        let fresh = tempfile::Builder::new()
-            .prefix(&self.name)
-            .tempfile_in(&folder)
-            .expect("a file")
-            .into_temp_path();
+        let fresh_folder = tempfile::tempdir_in(&folder).expect("a folder");
+        let fresh = fresh_folder.path().join("program");
         let mut compiler = self.tool.compiler();
         compiler.current_dir(Path::new(SOURCES).join("c"));
         compiler.arg(self.source()).arg("-o").arg(&fresh);
@@ -141,8 +135,18 @@ impl Program {
                 stderr(&output)
             ));
         }
-        fs::set_permissions(&fresh, fs::Permissions::from_mode(0o755)).expect("rights");
-        fresh.persist(&program).expect("the program's final name");
+        fs::rename(&fresh, &program).expect("the program's final name");
         Ok(program)
     }
+}
+
+/// Copies a program. By a process of its own: a file that this one has open for writing would be open in children of other
+/// tests as well for a moment, and could not be executed (ETXTBSY).
+fn copy(from: &Path, to: &Path) {
+    let status = Command::new("cp").arg(from).arg(to).status();
+    assert!(
+        status.is_ok_and(|status| status.success()),
+        "{} is not copied",
+        from.display()
+    );
 }

@@ -79,7 +79,7 @@ impl Tool {
 }
 
 /// A static program of the host with this name.
-pub(super) fn installed(name: &str) -> Option<PathBuf> {
+pub(crate) fn installed(name: &str) -> Option<PathBuf> {
     let folders = std::env::var_os("PATH")?;
     std::env::split_paths(&folders)
         .chain(["/bin".into(), "/usr/bin".into()])

@@ -7,8 +7,13 @@ use std::io::Read;
 use std::os::unix::process::{CommandExt, ExitStatusExt};
 use std::path::Path;
 use std::process::{Command, Output, Stdio};
-use std::sync::mpsc;
+use std::sync::atomic::AtomicBool;
+use std::sync::{Arc, mpsc};
 use std::time::Duration;
+
+use signal_hook::SigId;
+use signal_hook::consts::{SIGHUP, SIGINT, SIGQUIT, SIGTERM};
+use signal_hook::flag::register_conditional_default;
 
 use super::program::Program;
 use crate::support::{Scratch, stat, stderr, trapline};
@@ -21,6 +26,18 @@ const UNKNOWN: &[&str] = &[
     "rseq",
 ];
 
+/// Whoever started the tests may ignore some signals (`nohup` does), and programs inherit that. A signal that is handled here
+/// is at its default in a program that is started. What is handled has the default effect here, too.
+fn default_signals() -> Vec<SigId> {
+    let always = Arc::new(AtomicBool::new(true));
+    [SIGHUP, SIGINT, SIGQUIT, SIGTERM]
+        .into_iter()
+        .map(|signal| {
+            register_conditional_default(signal, Arc::clone(&always)).expect("a signal handler")
+        })
+        .collect()
+}
+
 impl Program {
     /// Runs it on Linux.
     pub(crate) fn run_on_linux(&self) -> Result<Run, String> {
@@ -28,6 +45,7 @@ impl Program {
         let root = scratch.path("root");
         let line = self.install(&root)?;
         let (mut reader, writer) = std::io::pipe().expect("a pipe");
+        let _defaults = default_signals();
         let mut command = Command::new(root.join(&line[0][1..]));
         command
             .arg0(&line[0])

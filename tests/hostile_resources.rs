@@ -60,6 +60,14 @@ fn memory_runs_out_for_the_one_who_wants_it_all() {
 }
 
 #[test]
+fn random_bytes_come_in_portions_that_do_not_keep_the_cpu() {
+    const MEMORY: &str = "0x200000000000,0xc800000";
+    let contained = contain(&[&format!("calls 9,{MEMORY},3,0x32,-1 318,{MEMORY},0")]);
+    let given = format!("318,{MEMORY},0: {}", 1 << 20);
+    assert_eq!(contained.lines().last(), Some(&given.as_str()));
+}
+
+#[test]
 fn no_file_can_grow_into_anothers_place() {
     // pwrite64, ftruncate, lseek and write, fallocate, mmap private and shared, mremap, pread64; a file has a terabyte at most.
     const EFBIG_EINVAL_ENOSPC_EOVERFLOW: [i64; 4] = [-27, -22, -28, -75];

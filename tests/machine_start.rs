@@ -35,12 +35,21 @@ fn record_with_pipe(scratch: &Scratch, name: &str, options: &[&str]) -> std::pro
 /// A statically linked busybox of this host's, if there is one.
 fn busybox() -> Option<PathBuf> {
     let path = PathBuf::from("/bin/busybox");
-    let is_static = fs::read(&path).is_ok_and(|bytes| {
-        !bytes
-            .windows(b"ld-linux".len())
-            .any(|word| word == b"ld-linux")
-    });
-    is_static.then_some(path)
+    fs::read(&path)
+        .is_ok_and(|bytes| !wants_interpreter(&bytes))
+        .then_some(path)
+}
+
+/// Whether an ELF file has a program header of type PT_INTERP, as dynamically linked programs have (elf(5)).
+fn wants_interpreter(file: &[u8]) -> bool {
+    const PT_INTERP: u32 = 3;
+    let number = |at: usize, size: usize| {
+        let mut bytes = [0; 8];
+        bytes[..size].copy_from_slice(&file[at..at + size]);
+        u64::from_le_bytes(bytes) as usize
+    };
+    let (headers_at, size, count) = (number(32, 8), number(54, 2), number(56, 2));
+    (0..count).any(|index| number(headers_at + index * size, 4) == PT_INTERP as usize)
 }
 
 /// A root directory with busybox and a file that only the host has beside it.

@@ -11,7 +11,7 @@ use clap::{Args, Parser, Subcommand};
 use clap_complete::Shell;
 use trapline_trace_format::event::Nanos;
 
-use crate::duration::parse_time;
+use crate::duration::{parse_duration, parse_time};
 pub(crate) use record::{
     Kernel, MachineArgs, RecordArgs, Scheduler, Stdin, Switch, TracerKind, Variable, parse_stdin,
 };
@@ -28,8 +28,8 @@ pub(crate) struct Cli {
 const STATUSES: &str = "\
 First run: trapline demo
 
-Exit status: 0 fine, 1 error, 2 wrong usage, 3 regression (compare --fail-over), 4 trace incomplete.
-record returns the traced program's own status.";
+Exit status: 0 fine, 1 error, 2 wrong usage, 3 regression (compare --fail-over), 4 trace incomplete, or a replay
+that diverged. record returns the traced program's own status.";
 
 /// The commands.
 #[derive(Debug, Subcommand)]
@@ -49,6 +49,14 @@ Examples:
 DIR holds what the machine is to have, as bin/busybox; programs must be static.
 Programs that need no DIR: trapline guests")]
     Record(Box<RecordArgs>),
+    /// Let a recorded machine do it all again, and check that every event is the same; exit 4 where it is not
+    #[command(after_help = "\
+Examples:
+  trapline replay demo.trap
+  trapline replay --times 100 race.trap
+
+Everything that is needed is in the trace. No file of this host is read, and time passes as it was recorded.")]
+    Replay(ReplayArgs),
     /// Print statistics of traces: where the time went, what traps and switches cost
     #[command(after_help = "\
 Examples:
@@ -95,6 +103,25 @@ pub(crate) struct DemoArgs {
     /// Directory for the trace and the report; must not hold an earlier trace [default: trapline-demo, or with a number]
     #[arg(short, long, value_name = "DIR")]
     pub(crate) output: Option<PathBuf>,
+}
+
+/// Options of `replay`.
+#[derive(Args, Debug)]
+pub(crate) struct ReplayArgs {
+    /// Trace folder
+    pub(crate) trace: PathBuf,
+    /// Replay so many times; the first difference ends it
+    #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..))]
+    pub(crate) times: u32,
+    /// Give up when nothing happens for this long, and twenty times what it took in the recording
+    #[arg(long, value_name = "TIME", default_value = "60s", value_parser = parse_duration)]
+    pub(crate) patience: Nanos,
+    /// Also replay what could harm this host: a trace with another kernel than this version's, or without kernel protection
+    #[arg(long)]
+    pub(crate) trust: bool,
+    /// Print JSON: an array with an object per replay, times in nanoseconds
+    #[arg(long)]
+    pub(crate) json: bool,
 }
 
 /// Options of `stat`.

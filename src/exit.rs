@@ -17,6 +17,8 @@ pub(crate) enum Exit {
     Regression,
     /// 4: a trace is incomplete; results are those of its intact part.
     Incomplete,
+    /// 4, too: a replay was not the same as its recording.
+    Diverged,
     /// `record` passes on the traced program's own status.
     Program(u8),
 }
@@ -28,7 +30,7 @@ impl From<Exit> for ExitCode {
             Exit::Error => 1,
             Exit::Usage => 2,
             Exit::Regression => 3,
-            Exit::Incomplete => 4,
+            Exit::Incomplete | Exit::Diverged => 4,
             Exit::Program(status) => status,
         })
     }

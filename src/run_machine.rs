@@ -1,4 +1,4 @@
-//! What `record` and `demo` share: a recording with the machine's output on stdout, progress on stderr, and an orderly end
+//! What `record` and `demo` share, and in part `replay`: a recording with the machine's output on stdout, progress on stderr, and an orderly end
 //! on Ctrl-C.
 
 use std::io::{self, IsTerminal, Write};
@@ -29,6 +29,25 @@ pub(crate) struct Run {
 
 /// Records, and makes the trace's tables.
 pub(crate) fn run(options: &RecordOptions) -> anyhow::Result<Run> {
+    let mut screen = Screen {
+        bar: terminal::spinner("recording".to_owned()),
+        escape: io::stdout().is_terminal(),
+    };
+    let (result, interrupted_by) =
+        with_signals(|stop| record(options, &images(), stop, &mut screen))?;
+    screen.bar.set_message("making tables");
+    let result = result.with_context(|| format!("cannot record {}", options.output.display()))?;
+    let analysis = Analysis::load(&result.path).context("cannot make the tables of the trace")?;
+    screen.bar.finish_and_clear();
+    Ok(Run {
+        recorded: result,
+        analysis,
+        interrupted_by,
+    })
+}
+
+/// Runs something that Ctrl-C ends in order. Gives its result, and the signal if there was one.
+pub(crate) fn with_signals<T>(run: impl FnOnce(&Stop) -> T) -> anyhow::Result<(T, Option<i32>)> {
     let stop = Stop::default();
     let mut signals =
         Signals::new([SIGINT, SIGTERM, SIGHUP]).context("cannot listen for signals")?;
@@ -43,22 +62,9 @@ pub(crate) fn run(options: &RecordOptions) -> anyhow::Result<Run> {
             signal
         }
     });
-    let mut screen = Screen {
-        bar: terminal::spinner("recording".to_owned()),
-        escape: io::stdout().is_terminal(),
-    };
-    let result = record(options, &images(), &stop, &mut screen);
+    let result = run(&stop);
     handle.close();
-    let interrupted_by = waiter.join().ok().flatten();
-    screen.bar.set_message("making tables");
-    let result = result.with_context(|| format!("cannot record {}", options.output.display()))?;
-    let analysis = Analysis::load(&result.path).context("cannot make the tables of the trace")?;
-    screen.bar.finish_and_clear();
-    Ok(Run {
-        recorded: result,
-        analysis,
-        interrupted_by,
-    })
+    Ok((result, waiter.join().ok().flatten()))
 }
 
 /// The CPU for a machine: the last one allowed, which hosts tend to keep freest of interrupts.

@@ -101,6 +101,17 @@ pub(crate) fn spinner(what: String) -> ProgressBar {
     bar
 }
 
+/// A bar on stderr for work of which it is known how much there is. Shows nothing when stderr is not a terminal.
+pub(crate) fn bar() -> ProgressBar {
+    let bar = ProgressBar::new(1);
+    let template = "{spinner} {msg} [{bar:30}] {human_pos}/{human_len} events ({elapsed})";
+    if let Ok(style) = ProgressStyle::with_template(template) {
+        bar.set_style(style.progress_chars("=> "));
+    }
+    bar.enable_steady_tick(Duration::from_millis(100));
+    bar
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -199,5 +199,6 @@ fn meta(outcome: Outcome) -> Meta {
         lost: Vec::new(),
         witnesses: Witnesses::NotCompared,
         tables: Default::default(),
+        replay: Default::default(),
     }
 }

@@ -44,6 +44,7 @@ pub(crate) fn meta(outcome: Outcome) -> Meta {
         lost: Vec::new(),
         witnesses: Witnesses::NotCompared,
         tables: Default::default(),
+        replay: Default::default(),
     }
 }
 

@@ -9,6 +9,7 @@ mod load;
 mod man;
 mod measure;
 mod record;
+mod replay;
 mod report;
 mod stat;
 mod timeline;
@@ -21,6 +22,7 @@ pub(crate) fn run(command: Command) -> anyhow::Result<Exit> {
     match command {
         Command::Demo(args) => demo::run(args),
         Command::Record(args) => record::run(*args),
+        Command::Replay(args) => replay::run(&args),
         Command::Stat(args) => stat::run(&args),
         Command::Report(args) => report::run(&args),
         Command::Compare(args) => compare::run(&args),

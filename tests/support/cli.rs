@@ -195,5 +195,6 @@ fn meta(outcome: Outcome, wall_ns: Nanos) -> Meta {
         lost: Vec::new(),
         witnesses: Witnesses::NotCompared,
         tables: std::collections::BTreeMap::new(),
+        replay: std::collections::BTreeMap::new(),
     }
 }

@@ -2,6 +2,7 @@
 #![allow(dead_code, reason = "each test file uses a part of it")]
 
 pub(crate) mod hostile;
+pub(crate) mod replay;
 pub(crate) mod slices;
 
 use std::path::{Path, PathBuf};

@@ -6,7 +6,8 @@
 use std::io;
 use std::path::{Path, PathBuf};
 
-use crate::meta::FORMAT_VERSION;
+use crate::folder::REPLAY_FOLDER;
+use crate::meta::{FORMAT_VERSION, OLDEST_VERSION};
 use crate::record::RecordError;
 
 /// A trace could not be written or read.
@@ -78,6 +79,22 @@ pub enum FormatError {
         /// What is wrong.
         reason: String,
     },
+    /// The trace lacks what a replay starts with.
+    #[error("{}: cannot be replayed: it has no {REPLAY_FOLDER}/{missing}; record it again", .path.display())]
+    NotReplayable {
+        /// The trace.
+        path: PathBuf,
+        /// Which file.
+        missing: &'static str,
+    },
+    /// A file for a replay is not what was written.
+    #[error("{}: damaged: {reason}; the trace cannot be replayed", .path.display())]
+    DamagedReplayFile {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong.
+        reason: String,
+    },
     /// An event cannot be stored.
     #[error("cannot write {}: {source}", .path.display())]
     Unstorable {
@@ -121,14 +138,14 @@ impl FormatError {
 
 /// Why a format version is not read, and what to do.
 fn version_fault(version: u32) -> String {
-    if version < FORMAT_VERSION {
+    if version < OLDEST_VERSION {
         format!(
-            "format version {version} is older than this version of trapline, which reads version {FORMAT_VERSION}; \
+            "format version {version} is older than this version of trapline, which reads versions {OLDEST_VERSION} to {FORMAT_VERSION}; \
              record it again, or read it with the version that recorded it"
         )
     } else {
         format!(
-            "format version {version} is newer than this version of trapline, which reads version {FORMAT_VERSION}; \
+            "format version {version} is newer than this version of trapline, which reads versions {OLDEST_VERSION} to {FORMAT_VERSION}; \
              read it with the version that recorded it"
         )
     }

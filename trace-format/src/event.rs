@@ -1,16 +1,18 @@
 //! The events of a trace: what happened, when, to which thread. DESIGN words; see FORMAT.md for the bytes.
 //!
 //! Key types: [`Event`] and [`EventKind`]; [`Cause`] and its like in `event/causes.rs`, memory maps in
-//! `event/memory.rs`. Neighbours: `record.rs` turns an event into bytes and back, `log.rs` keeps them in a file. An
+//! `event/memory.rs`, what a replay must find again in `event/state.rs`. Neighbours: `record.rs` turns an event into bytes and back, `log.rs` keeps them in a file. An
 //! event is what happened, never a live ptrace stop: the recorder converts.
 
 mod causes;
 mod memory;
+mod state;
 
 use serde::{Deserialize, Serialize};
 
 pub use causes::{Cause, SwitchReason, Waits};
 pub use memory::{Backing, MapChange, Range, Rights, SpaceId};
+pub use state::ThreadState;
 
 /// Nanoseconds on the monotonic clock since the start of the trace (the kernel handing the CPU to the first thread).
 pub type Nanos = i64;
@@ -125,6 +127,18 @@ pub enum EventKind {
         space: SpaceId,
         /// What happened.
         change: MapChange,
+    },
+    /// Inputs of the machine, for a replay: readings of its clock and the like, in the order in which it asked for them. No
+    /// part of the run.
+    Samples {
+        /// The continuation of the event of this kind before it (`fixtures/abi/src/replay.rs`).
+        bytes: Vec<u8>,
+    },
+    /// The timer interrupt under way takes the CPU away or starts a signal handler: where in user mode it came. For a
+    /// replay, no part of the run.
+    Preempted {
+        /// The thread's state at that moment.
+        state: Box<ThreadState>,
     },
     /// The tracer held the machine from `time` until `until`; nothing of the machine ran then.
     Held {

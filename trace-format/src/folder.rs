@@ -1,19 +1,22 @@
-//! The trace folder `NAME.trap/`: meta.json, events.log and the tables made from it.
+//! The trace folder `NAME.trap/`: meta.json, events.log, the tables made from it, and what a replay starts with.
 //!
 //! Key types: [`TraceWriter`] for the recorder, [`Trace`] for everyone else. Neighbours: `meta.rs` has the content of
-//! meta.json, `log.rs` the log, `folder/meta_file.rs` and `folder/atomic.rs` how files get their final names.
+//! meta.json, `log.rs` the log, `folder/meta_file.rs` and `folder/atomic.rs` how files get their final names,
+//! `folder/replay_file.rs` the files for a replay.
 //!
 //! What must never be: a file under its final name that is only half written; a meta.json that names a table which is
 //! not on the disk as it says.
 
 mod atomic;
 mod meta_file;
+mod replay_file;
 
 use std::fs::File;
 use std::io::{self, Read, Write};
 use std::path::{Path, PathBuf};
 
 pub use atomic::TableSink;
+pub use replay_file::{REPLAY_FOLDER, REPLAY_PART_MAX, ReplayPart};
 
 use crate::error::{FormatError, LogDamage};
 use crate::log::{LogReader, LogTotals, LogWriter, verify};
@@ -62,10 +65,34 @@ impl TraceWriter {
         }
     }
 
-    /// The trace folder, for the files that only the recorder knows.
+    /// The trace folder.
     #[must_use]
     pub fn path(&self) -> &Path {
         &self.path
+    }
+
+    /// Keeps what a replay starts with, and registers it in `meta`, which is written at once: then an unfinished trace
+    /// can be replayed, too.
+    ///
+    /// # Errors
+    /// When one is longer than [`REPLAY_PART_MAX`], or the folder cannot be written.
+    pub fn keep_for_replay(
+        &self,
+        parts: &[(ReplayPart, &[u8])],
+        meta: &mut Meta,
+    ) -> Result<(), FormatError> {
+        let folder = self.path.join(REPLAY_FOLDER);
+        std::fs::create_dir(&folder).map_err(FormatError::io("create the folder", &folder))?;
+        for (part, content) in parts {
+            let path = folder.join(part.name());
+            if content.len() as u64 > REPLAY_PART_MAX {
+                let too_long = io::Error::from(io::ErrorKind::FileTooLarge);
+                return Err(FormatError::io("write", &path)(too_long));
+            }
+            let written = replay_file::write(&path, content)?;
+            meta.replay.insert(part.name().to_owned(), written);
+        }
+        meta_file::write(&self.path, meta)
     }
 
     /// The log to append to.
@@ -157,6 +184,21 @@ impl Trace {
     /// When the log cannot be opened or is no log.
     pub fn events(&self) -> Result<LogReader, FormatError> {
         LogReader::open(&self.log_path())
+    }
+
+    /// What was kept for a replay, after checking its length and checksum.
+    ///
+    /// # Errors
+    /// When it was not kept, is not what was written, or cannot be read.
+    pub fn replay_part(&self, part: ReplayPart) -> Result<Vec<u8>, FormatError> {
+        let path = self.path.join(REPLAY_FOLDER).join(part.name());
+        let kept = self.meta.replay.get(part.name());
+        let kept = kept.filter(|_| path.symlink_metadata().is_ok());
+        let missing = || FormatError::NotReplayable {
+            path: self.path.clone(),
+            missing: part.name(),
+        };
+        replay_file::read(&path, *kept.ok_or_else(missing)?)
     }
 
     /// Why the trace is not whole, in one line; nothing when it is. Reads the log's checksums, not its events.

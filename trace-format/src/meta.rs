@@ -9,7 +9,9 @@ use serde::{Deserialize, Serialize};
 use crate::event::Nanos;
 
 /// The version of the trace folder's layout that this crate writes. Readers refuse what they do not know.
-pub const FORMAT_VERSION: u32 = 2;
+pub const FORMAT_VERSION: u32 = 3;
+/// The oldest version that is still read. It lacks what a replay needs, and is the same otherwise.
+pub const OLDEST_VERSION: u32 = 2;
 
 /// Everything about a trace that is not an event.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -43,6 +45,9 @@ pub struct Meta {
     pub witnesses: Witnesses,
     /// Finished tables: file name under `tables/` to its length and checksum.
     pub tables: BTreeMap<String, TableFile>,
+    /// What a replay starts with: file name under `replay/` to its length and checksum.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub replay: BTreeMap<String, ReplayFile>,
 }
 
 /// What ran.
@@ -247,5 +252,17 @@ pub struct TableFile {
     /// Length of the file.
     pub bytes: u64,
     /// CRC-32 (IEEE) of the file.
+    pub crc32: u32,
+}
+
+/// A file that a replay needs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ReplayFile {
+    /// Length of what it holds, before compression.
+    pub raw_bytes: u64,
+    /// Length of the file.
+    pub bytes: u64,
+    /// CRC-32 (IEEE) of what it holds, before compression.
     pub crc32: u32,
 }

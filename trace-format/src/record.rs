@@ -7,6 +7,8 @@
 
 mod fields;
 
+use std::borrow::Cow;
+
 use zerocopy::little_endian::{I32, I64, U32, U64};
 use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout, Unaligned};
 
@@ -14,7 +16,7 @@ use crate::event::{Event, EventKind, ProcessId, ThreadId};
 
 /// Size of a record's header.
 pub const HEADER_BYTES: usize = size_of::<Header>();
-/// Longest payload: a name, or what one console write or read moved.
+/// Longest payload: a name, what one console write or read moved, inputs, a thread's state.
 pub const MAX_PAYLOAD: usize = 64 * 1024;
 
 /// Why bytes are not a record, or an event cannot become one.
@@ -64,6 +66,9 @@ pub enum RecordError {
     /// A program's name is not UTF-8.
     #[error("name is not UTF-8")]
     Name,
+    /// The payload is no thread's state.
+    #[error("a thread's state of {0} bytes")]
+    State(usize),
     /// The payload is longer than [`MAX_PAYLOAD`].
     #[error("payload of {0} bytes is longer than {MAX_PAYLOAD}")]
     Payload(usize),
@@ -118,6 +123,8 @@ mod kind {
     pub(super) const INPUT: u8 = 13;
     pub(super) const SIGNAL: u8 = 14;
     pub(super) const MAP_CHANGED: u8 = 15;
+    pub(super) const SAMPLES: u8 = 16;
+    pub(super) const PREEMPTED: u8 = 17;
 }
 
 /// Appends the record of `event` to `bytes`.
@@ -130,7 +137,7 @@ pub fn encode(event: &Event, bytes: &mut Vec<u8>) -> Result<(), RecordError> {
         return Err(RecordError::Payload(payload.len()));
     }
     bytes.extend_from_slice(fields::header(event, payload.len() as u32).as_bytes());
-    bytes.extend_from_slice(payload);
+    bytes.extend_from_slice(&payload);
     Ok(())
 }
 
@@ -167,10 +174,15 @@ pub fn decode(bytes: &[u8]) -> Result<(Event, usize), RecordError> {
 }
 
 /// What follows the header of an event of this kind.
-fn payload(kind: &EventKind) -> &[u8] {
+fn payload(kind: &EventKind) -> Cow<'_, [u8]> {
     match kind {
-        EventKind::Created { name, .. } | EventKind::Executed { name, .. } => name.as_bytes(),
-        EventKind::Console { bytes } | EventKind::Input { bytes } => bytes,
-        _ => &[],
+        EventKind::Created { name, .. } | EventKind::Executed { name, .. } => {
+            Cow::Borrowed(name.as_bytes())
+        }
+        EventKind::Console { bytes }
+        | EventKind::Input { bytes }
+        | EventKind::Samples { bytes } => Cow::Borrowed(bytes),
+        EventKind::Preempted { state } => Cow::Owned(state.bytes()),
+        _ => Cow::Borrowed(&[]),
     }
 }

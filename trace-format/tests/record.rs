@@ -135,6 +135,13 @@ fn kind() -> impl Strategy<Value = EventKind> {
         any::<i64>().prop_map(|expiry| EventKind::QuantumStart { expiry }),
         bytes().prop_map(|bytes| EventKind::Console { bytes }),
         bytes().prop_map(|bytes| EventKind::Input { bytes }),
+        bytes().prop_map(|bytes| EventKind::Samples { bytes }),
+        prop::collection::vec(any::<u64>(), ThreadState::WORDS).prop_map(|words| {
+            let state = ThreadState::from_words(words.as_slice().try_into().unwrap());
+            EventKind::Preempted {
+                state: Box::new(state),
+            }
+        }),
         (any::<u8>(), any::<u32>(), action()).prop_map(|(signal, sender, action)| {
             EventKind::Signal {
                 signal,
@@ -216,7 +223,7 @@ fn unknown_numbers_are_named() {
     };
     let header = |kind, cause, form| with_code(kind, cause, form, 0);
     assert_eq!(header(0, 0, 0), RecordError::Kind(0));
-    assert_eq!(header(16, 0, 0), RecordError::Kind(16));
+    assert_eq!(header(18, 0, 0), RecordError::Kind(18));
     assert_eq!(header(4, 9, 0), RecordError::Cause(9));
     assert_eq!(header(6, 0, 7), RecordError::Reason(7));
     assert_eq!(with_code(6, 0, 2, 11), RecordError::Waits(11));
@@ -230,6 +237,7 @@ fn unknown_numbers_are_named() {
     (rights[16], rights[18], rights[20]) = (15, 3, 8);
     assert_eq!(decode(&rights), Err(RecordError::Rights(8)));
     assert_eq!(header(11, 0, 4), RecordError::Seen(4));
+    assert_eq!(header(17, 0, 0), RecordError::State(0));
     assert_eq!(header(8, 1, 0), RecordError::Unused(8));
 }
 

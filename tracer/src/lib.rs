@@ -4,6 +4,7 @@
 //! |---|---|
 //! | [`machine`] | the mini-kernel as a host process tree: its memory, its programs, its start |
 //! | [`record`] | from stops and the kernel's log to events, live |
+//! | [`replay`] | the same machine again from its trace, every event held against the recorded one |
 //! | [`witness`] | the two witnesses held against each other, event for event |
 //! | [`mod@calibrate`], [`mod@measure`] | what the instruments cost; what the doors cost |
 //! | [`clock`], [`host`] | the time, and what the trace says of the host |
@@ -19,6 +20,7 @@ pub mod machine;
 pub mod measure;
 mod ptrace;
 pub mod record;
+pub mod replay;
 pub mod witness;
 
 pub use error::TracerError;

@@ -231,7 +231,10 @@ impl Fold {
                 });
                 Ok(())
             }
-            EventKind::Console { .. } | EventKind::Input { .. } => Ok(()),
+            EventKind::Console { .. }
+            | EventKind::Input { .. }
+            | EventKind::Samples { .. }
+            | EventKind::Preempted { .. } => Ok(()),
         }
     }
 

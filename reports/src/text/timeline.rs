@@ -168,7 +168,9 @@ impl Machine<'_> {
             EventKind::MapChanged { space, change } => {
                 vec![Row::Kernel(self.map_changed(event, *space, change))]
             }
-            EventKind::Held { .. } => Vec::new(),
+            EventKind::Held { .. } | EventKind::Samples { .. } | EventKind::Preempted { .. } => {
+                Vec::new()
+            }
         }
     }
 

@@ -564,6 +564,7 @@ pub(crate) fn meta(wall_ns: i64) -> Meta {
             returns: 40_316,
         },
         tables: BTreeMap::new(),
+        replay: BTreeMap::new(),
     }
 }
 

@@ -1,8 +1,11 @@
 //! Programs that run on Linux and on the mini-kernel, and whether both runs say the same.
 //!
-//! `tool.rs` builds, `program.rs` says what runs in which folder, `run.rs` runs on either kernel and compares.
+//! `tool.rs` builds, `program.rs` says what runs in which folder, `run.rs` runs on either kernel and compares, `replay.rs` replays.
+
+#![allow(dead_code, unused_imports, reason = "each test file uses a part of it")]
 
 mod program;
+mod replay;
 mod run;
 mod tool;
 

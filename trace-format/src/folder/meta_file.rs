@@ -9,7 +9,7 @@ use serde::Deserialize;
 
 use super::{META_FILE, atomic, read_file};
 use crate::error::FormatError;
-use crate::meta::{FORMAT_VERSION, Meta};
+use crate::meta::{FORMAT_VERSION, Meta, OLDEST_VERSION};
 
 /// No meta.json is longer; bounds what reading a hostile one can cost.
 const MAX_BYTES: u64 = 16 << 20;
@@ -62,7 +62,7 @@ pub(super) fn read(folder: &Path) -> Result<Option<Meta>, FormatError> {
     let version = serde_json::from_str::<VersionOnly>(text)
         .map_err(|error| damaged(&error.to_string()))?
         .format_version;
-    if version != FORMAT_VERSION {
+    if !(OLDEST_VERSION..=FORMAT_VERSION).contains(&version) {
         return Err(FormatError::UnknownVersion { path, version });
     }
     serde_json::from_str(text)

@@ -6,7 +6,7 @@ use zerocopy::little_endian::{U32, U64};
 use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout, Unaligned};
 
 use crate::error::LogDamage;
-use crate::meta::FORMAT_VERSION;
+use crate::meta::{FORMAT_VERSION, OLDEST_VERSION};
 use crate::record::{HEADER_BYTES, MAX_PAYLOAD};
 
 /// A block is closed as soon as it holds this many bytes of records.
@@ -44,18 +44,19 @@ impl FileHeader {
         }
     }
 
-    pub(super) fn check(&self) -> Result<(), HeaderFault> {
+    /// The version of the file.
+    pub(super) fn check(&self) -> Result<u32, HeaderFault> {
         if self.magic != FILE_MAGIC {
             return Err(HeaderFault::Damage(LogDamage::FileMagic));
         }
-        if self.version.get() != FORMAT_VERSION {
+        if !(OLDEST_VERSION..=FORMAT_VERSION).contains(&self.version.get()) {
             return Err(HeaderFault::Version(self.version.get()));
         }
         if self.record_bytes.get() as usize != HEADER_BYTES {
             let bytes = self.record_bytes.get();
             return Err(HeaderFault::Damage(LogDamage::RecordSize { bytes }));
         }
-        Ok(())
+        Ok(self.version.get())
     }
 }
 
@@ -70,7 +71,8 @@ pub(super) struct BlockHeader {
     raw_bytes: U32,
     stored_bytes: U32,
     records: U32,
-    reserved: U32,
+    /// The file's version once more, here under the checksum; 0 in version 2.
+    version: U32,
 }
 
 /// What a header says comes next.
@@ -98,7 +100,7 @@ impl BlockHeader {
             raw_bytes: (raw_bytes as u32).into(),
             stored_bytes: (stored.len() as u32).into(),
             records: records.into(),
-            reserved: 0.into(),
+            version: FORMAT_VERSION.into(),
         }
         .sealed(stored)
     }
@@ -143,9 +145,11 @@ impl BlockHeader {
         Ok(stored)
     }
 
-    /// Checks the header of what should be block number `sequence`, beginning with event number `first_event`.
+    /// Checks the header of what should be block number `sequence`, beginning with event number `first_event`, in a file
+    /// of this version.
     pub(super) fn check(
         &self,
+        version: u32,
         sequence: u64,
         first_event: u64,
         stored: &[u8],
@@ -161,8 +165,13 @@ impl BlockHeader {
             return fault("not the next event in sequence");
         }
         let (raw_bytes, records) = (self.raw_bytes.get() as usize, self.records.get());
-        if self.reserved.get() != 0 {
-            return fault("reserved field is not zero");
+        let expected = if version == OLDEST_VERSION {
+            0
+        } else {
+            version
+        };
+        if self.version.get() != expected {
+            return fault("not of the version that the file says");
         }
         if self.magic == END_MAGIC {
             if raw_bytes != 0 || records != 0 || !stored.is_empty() {

@@ -119,6 +119,7 @@ impl std::iter::FusedIterator for LogReader {}
 struct Blocks {
     path: PathBuf,
     file: BufReader<File>,
+    version: u32,
     /// What was read so far.
     totals: LogTotals,
     /// Where the current block begins.
@@ -133,6 +134,7 @@ impl Blocks {
         let mut blocks = Self {
             path: path.to_owned(),
             file,
+            version: 0,
             totals: LogTotals::default(),
             offset: 0,
             stored: Vec::with_capacity(MAX_STORED_BYTES),
@@ -143,8 +145,8 @@ impl Blocks {
         if have < bytes.len() && FileHeader::new().as_bytes()[..have] == bytes[..have] {
             return Err(blocks.truncated(have, bytes.len()));
         }
-        match FileHeader::read_from_bytes(&bytes).map_or(Ok(()), |header| header.check()) {
-            Ok(()) => Ok(blocks),
+        match FileHeader::read_from_bytes(&bytes).map_or(Ok(0), |header| header.check()) {
+            Ok(version) => Ok(Self { version, ..blocks }),
             Err(HeaderFault::Damage(damage)) => Err(blocks.damage(damage)),
             Err(HeaderFault::Version(version)) => Err(FormatError::UnknownVersion {
                 path: blocks.path,
@@ -178,7 +180,7 @@ impl Blocks {
             return Err(self.truncated(bytes.len() + have, bytes.len() + length));
         }
         let (sequence, first_event) = (self.totals.blocks, self.totals.events);
-        match header.check(sequence, first_event, &self.stored) {
+        match header.check(self.version, sequence, first_event, &self.stored) {
             Ok(Next::Block { raw_bytes, records }) => {
                 self.totals.blocks += 1;
                 self.totals.events += u64::from(records);

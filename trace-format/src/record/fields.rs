@@ -7,7 +7,7 @@ use zerocopy::little_endian::U64;
 use super::{Header, RecordError, kind};
 use crate::event::{
     Backing, Cause, Event, EventKind, ExitStatus, MapChange, ProcessId, Range, Rights, Role, Seen,
-    SignalAction, SpaceId, SwitchReason, ThreadId, Trap, Waits,
+    SignalAction, SpaceId, SwitchReason, ThreadId, ThreadState, Trap, Waits,
 };
 
 const STATUS_CODE: u8 = 1;
@@ -80,6 +80,8 @@ pub(super) fn header(event: &Event, payload_bytes: u32) -> Header {
         },
         EventKind::Console { .. } => of_kind(kind::CONSOLE),
         EventKind::Input { .. } => of_kind(kind::INPUT),
+        EventKind::Samples { .. } => of_kind(kind::SAMPLES),
+        EventKind::Preempted { .. } => of_kind(kind::PREEMPTED),
         EventKind::Signal {
             signal,
             sender,
@@ -260,6 +262,14 @@ pub(super) fn event_kind(header: &Header, payload: &[u8]) -> Result<EventKind, R
         },
         kind::INPUT => EventKind::Input {
             bytes: payload.to_vec(),
+        },
+        kind::SAMPLES => EventKind::Samples {
+            bytes: payload.to_vec(),
+        },
+        kind::PREEMPTED => EventKind::Preempted {
+            state: ThreadState::from_bytes(payload)
+                .map(Box::new)
+                .ok_or(RecordError::State(payload.len()))?,
         },
         kind::SIGNAL => EventKind::Signal {
             signal: header.code,

@@ -3,7 +3,7 @@
 
 use trapline_trace_format::event::{
     Backing, Cause, Event, EventKind, ExitStatus, MapChange, ProcessId, Range, Rights, Role, Seen,
-    SignalAction, SpaceId, SwitchReason, ThreadId, Trap, Waits,
+    SignalAction, SpaceId, SwitchReason, ThreadId, ThreadState, Trap, Waits,
 };
 use trapline_trace_format::meta::{
     Calibration, ConsoleInput, FORMAT_VERSION, Host, Job, Meta, Outcome, Target, Witnesses,
@@ -49,6 +49,7 @@ pub(crate) fn meta(outcome: Outcome) -> Meta {
         lost: Vec::new(),
         witnesses: Witnesses::NotCompared,
         tables: Default::default(),
+        replay: Default::default(),
     }
 }
 
@@ -157,6 +158,16 @@ pub(crate) fn one_of_each() -> Vec<Event> {
         }),
         change(MapChange::Clear),
         change(MapChange::Copy { from: SpaceId(2) }),
+        EventKind::Samples {
+            bytes: vec![0x80, 1],
+        },
+        EventKind::Preempted {
+            state: Box::new(ThreadState {
+                bases: [3, 4],
+                memory_bytes: 5,
+                ..ThreadState::default()
+            }),
+        },
         EventKind::Held {
             until: 12,
             space: SpaceId(3),

@@ -1,6 +1,7 @@
 //! Console input on its way to the machine: a thread of the recorder's that reads only what a program of the machine waits
 //! for. Key types: [`Input`], what the user chose, and [`Feeder`], the thread. Neighbour: `ptrace/input_ring.rs`.
 
+use std::collections::VecDeque;
 use std::fs::File;
 use std::io::{self, Read};
 use std::os::fd::{AsFd, OwnedFd};
@@ -34,6 +35,8 @@ pub enum Input {
 pub(crate) enum Source {
     Nowhere,
     Host(File),
+    /// What programs got in a recording. More had arrived than they took, perhaps: the rest is not known and was not seen.
+    Recorded(Vec<u8>),
 }
 
 impl Input {
@@ -83,9 +86,13 @@ impl Feeder {
     /// Starts to feed the machine whose region's memory file this is. `None` when there is nothing to feed it with.
     pub(crate) fn start(source: Source, region: impl AsFd) -> Result<Option<Self>, TracerError> {
         let ring = InputRing::of(&region)?;
-        let Source::Host(source) = source else {
-            ring.close();
-            return Ok(None);
+        let source = match source {
+            Source::Nowhere => {
+                ring.close();
+                return Ok(None);
+            }
+            Source::Host(file) => Bytes::Host(file),
+            Source::Recorded(bytes) => Bytes::Recorded(bytes.into()),
         };
         let (leash_end, leash) = pipe2(OFlag::O_CLOEXEC).during("make a pipe")?;
         let is_over = Arc::new(AtomicBool::new(false));
@@ -125,9 +132,28 @@ impl Drop for Feeder {
     }
 }
 
+/// Where the thread takes bytes from.
+enum Bytes {
+    Host(File),
+    Recorded(VecDeque<u8>),
+}
+
+impl Read for Bytes {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        match self {
+            Self::Host(file) => file.read(buffer),
+            Self::Recorded(bytes) => {
+                // Zeros stand for what had arrived and was not taken. When the input ends is a recorded number, too.
+                buffer.fill_with(|| bytes.pop_front().unwrap_or(0));
+                Ok(buffer.len())
+            }
+        }
+    }
+}
+
 /// What the thread has.
 struct Feeding {
-    source: File,
+    source: Bytes,
     leash_end: OwnedFd,
     ring: InputRing,
     is_over: Arc<AtomicBool>,
@@ -159,8 +185,11 @@ impl Feeding {
 
     /// Whether the source can be read now; false when the machine is over.
     fn wait_for_source(&self) -> bool {
+        let Bytes::Host(source) = &self.source else {
+            return true;
+        };
         let mut waiting = [
-            PollFd::new(self.source.as_fd(), PollFlags::POLLIN),
+            PollFd::new(source.as_fd(), PollFlags::POLLIN),
             PollFd::new(self.leash_end.as_fd(), PollFlags::POLLIN),
         ];
         match poll(&mut waiting, PollTimeout::NONE) {
@@ -241,6 +270,21 @@ mod tests {
         }
         writer.join().expect("done");
         assert!(got == text, "{} bytes", got.len());
+    }
+
+    #[test]
+    fn recorded_input_is_followed_by_as_many_zeros_as_anyone_waits_for() {
+        let region = File::from(executable_memory_file(c"test").expect("made"));
+        region.set_len(KERNEL_LENGTH).expect("sized");
+        let source = Source::Recorded(b"abc".to_vec());
+        let _feeder = Feeder::start(source, &region).expect("started");
+        let ring = InputRing::of(&region).expect("mapped");
+        for expected in [&b"abc\0"[..], b"\0\0\0\0"] {
+            want(&ring);
+            wait_for("satisfied", || !ring.is_wanted());
+            assert_eq!(&take(&ring)[..4], expected);
+        }
+        assert!(!is_closed(&ring));
     }
 
     #[test]

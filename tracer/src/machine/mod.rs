@@ -1,7 +1,7 @@
 //! The mini-kernel as a host process tree: its programs, its parameters, its start.
 //!
 //! Key types: [`MachineOptions`] says what to run and how, [`Images`] is what the mini-kernel consists of; `Prepared` is a
-//! machine about which everything is known, `Machine` one that runs. Neighbours: `fixtures/abi` defines the memory that both
+//! machine about which everything is known, `Ready` one that can be started, `Machine` one that runs. Neighbours: `fixtures/abi` defines the memory that both
 //! sides share, `record` drives the machine.
 //!
 //! | file | what |
@@ -9,6 +9,7 @@
 //! | `job.rs` | jobs, and how the kernel reads them |
 //! | `tree.rs`, `root.rs`, `programs.rs`, `initramfs.rs` | the machine's first files: by path, from a directory, for the jobs, packed |
 //! | `parameters.rs` | everything else that the kernel is told |
+//! | `ready.rs` | all of it together, as the machine starts with it and a trace keeps it |
 //! | `input.rs` | console input |
 
 mod initramfs;
@@ -16,11 +17,10 @@ mod input;
 mod job;
 mod parameters;
 mod programs;
+mod ready;
 mod root;
 mod tree;
 
-use std::io::Write;
-use std::os::fd::AsFd;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -35,11 +35,14 @@ use trapline_files::limits::INODES;
 
 use crate::clock::Clock;
 use crate::error::{During, TracerError};
-use crate::ptrace::region::{Region, create_store, executable_memory_file};
-use crate::ptrace::spawn::{Root, Start};
-use input::{Feeder, Source};
+use crate::ptrace::region::Region;
+use crate::ptrace::spawn::Root;
+use input::Feeder;
+pub(crate) use input::Source;
 use job::{Packed, nanoseconds};
+pub(crate) use parameters::signal_frame_bytes;
 use programs::Programs;
+pub(crate) use ready::Ready;
 use tree::Tree;
 
 /// The mini-kernel and the programs that come with it, as ELF files.
@@ -90,7 +93,7 @@ pub(crate) struct Machine {
     _feeder: Option<Feeder>,
 }
 
-/// A machine about which everything is known; it can be started.
+/// A machine about which everything is known.
 pub(crate) struct Prepared<'a> {
     options: &'a MachineOptions,
     kernel: &'a [u8],
@@ -223,31 +226,18 @@ impl<'a> Prepared<'a> {
         })
     }
 
-    /// Boots the machine; the calling thread traces it, or it runs on its own.
-    pub(crate) fn start(self, clock: &Clock, traced: bool) -> Result<Machine, TracerError> {
+    /// Tells the kernel everything: from now on nothing is asked of the host any more.
+    pub(crate) fn ready(self, clock: &Clock, traced: bool) -> Result<Ready<'a>, TracerError> {
         let length = self.archive.len();
         let parameters =
             parameters::boot_parameters(self.options, &self.packed, length, clock, traced)?;
-        let store = create_store()?;
-        let region = Region::create(&parameters, &self.archive)?;
-        drop(self.archive);
-        let image = executable_memory_file(c"trapline-kernel")?;
-        let mut image = std::fs::File::from(image);
-        image
-            .write_all(self.kernel)
-            .during("write the kernel image")?;
-        let feeder = Feeder::start(self.input, region.file())?;
-        let root = Root::start(&Start {
-            image: image.as_fd(),
-            region: region.file(),
-            store: store.as_fd(),
+        Ok(Ready {
+            parameters,
+            kernel: self.kernel.into(),
+            archive: self.archive,
+            input: self.input,
+            script: None,
             cpu: self.options.cpu,
-            traced,
-        })?;
-        Ok(Machine {
-            root,
-            region,
-            _feeder: feeder,
         })
     }
 }
@@ -260,6 +250,8 @@ impl Machine {
         clock: &Clock,
         traced: bool,
     ) -> Result<Self, TracerError> {
-        Prepared::new(options, images)?.start(clock, traced)
+        Prepared::new(options, images)?
+            .ready(clock, traced)?
+            .start()
     }
 }

@@ -64,7 +64,7 @@ fn calendar_ns() -> u64 {
 }
 
 /// Most bytes of a signal frame on this host, vector registers included; a generous guess where the host does not say.
-fn signal_frame_bytes() -> u64 {
+pub(crate) fn signal_frame_bytes() -> u64 {
     const AT_MINSIGSTKSZ: u64 = 51;
     const GUESS: u64 = 4096;
     let vector = std::fs::read("/proc/self/auxv").unwrap_or_default();

@@ -44,14 +44,7 @@ impl Region {
         let file = File::from(executable_memory_file(c"trapline-region")?);
         let length = COLD_OFFSET + INITRAMFS_OFFSET + initramfs.len() as u64;
         file.set_len(length).during("size the machine's memory")?;
-        // SAFETY: BootParameters is plain integers without padding between them; its bytes may be read.
-        let parameters = unsafe {
-            std::slice::from_raw_parts(
-                (&raw const *parameters).cast::<u8>(),
-                size_of::<BootParameters>(),
-            )
-        };
-        file.write_all_at(parameters, COLD_OFFSET)
+        file.write_all_at(parameter_bytes(parameters), COLD_OFFSET)
             .during("write the boot parameters")?;
         file.write_all_at(initramfs, COLD_OFFSET + INITRAMFS_OFFSET)
             .during("write the machine's files")?;
@@ -134,6 +127,41 @@ impl Drop for Region {
     fn drop(&mut self) {
         // SAFETY: maps exactly this range, and nothing borrowed from it outlives self.
         let _ = unsafe { munmap(self.base.cast(), KERNEL_LENGTH as usize) };
+    }
+}
+
+/// The parameters as the kernel finds them.
+pub(crate) fn parameter_bytes(parameters: &BootParameters) -> &[u8] {
+    // SAFETY: BootParameters is plain integers without padding between them; its bytes may be read.
+    unsafe {
+        std::slice::from_raw_parts(
+            (&raw const *parameters).cast::<u8>(),
+            size_of::<BootParameters>(),
+        )
+    }
+}
+
+/// A copy of the parameters' bytes without the return key, which nobody may learn.
+pub(crate) fn without_key(bytes: &[u8]) -> Vec<u8> {
+    const KEY: usize = std::mem::offset_of!(BootParameters, return_key);
+    let mut bytes = bytes.to_vec();
+    if let Some(key) = bytes.get_mut(KEY..KEY + size_of::<u64>()) {
+        key.fill(0);
+    }
+    bytes
+}
+
+/// The parameters that have these bytes; nothing if there are not as many as it takes. What the numbers say is not looked at.
+pub(crate) fn parameters_from(bytes: &[u8]) -> Option<Box<BootParameters>> {
+    if bytes.len() != size_of::<BootParameters>() {
+        return None;
+    }
+    let mut parameters = Box::<BootParameters>::new_uninit();
+    // SAFETY: as many bytes as the place has, which is fresh; every pattern of bytes is valid for plain integers.
+    unsafe {
+        let place = parameters.as_mut_ptr().cast::<u8>();
+        std::ptr::copy_nonoverlapping(bytes.as_ptr(), place, bytes.len());
+        Some(parameters.assume_init())
     }
 }
 

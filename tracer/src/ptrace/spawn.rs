@@ -14,7 +14,7 @@ use nix::sys::resource::{Resource, getrlimit, setrlimit};
 use nix::sys::signal::{SigSet, Signal};
 use nix::sys::wait::{WaitPidFlag, WaitStatus, waitpid};
 use nix::unistd::{ForkResult, Pid, fork, pipe2};
-use trapline_abi::layout::{REGION_DESCRIPTOR, STORE_DESCRIPTOR};
+use trapline_abi::layout::{REGION_DESCRIPTOR, SCRIPT_DESCRIPTOR, STORE_DESCRIPTOR};
 
 use super::task::{Wait, machine_options, wait_any};
 use crate::error::{During, TracerError};
@@ -27,6 +27,8 @@ pub(crate) struct Start<'a> {
     pub(crate) region: BorrowedFd<'a>,
     /// The store's memory file.
     pub(crate) store: BorrowedFd<'a>,
+    /// The script's memory file, for a replay.
+    pub(crate) script: Option<BorrowedFd<'a>>,
     /// The CPU that the machine gets.
     pub(crate) cpu: usize,
     /// Whether this thread becomes its tracer.
@@ -252,7 +254,7 @@ fn settle(start: &Start, recorder: Pid) -> Result<Infallible, (u8, Errno)> {
     Err((5, Errno::last()))
 }
 
-/// The region and the store at their known numbers, the image out of the way, and nothing else: no terminal, no files, not
+/// Region, store and script at their known numbers, the image out of the way, and nothing else: no terminal, no files, not
 /// even what the recorder itself was given by mistake. Gives the image.
 fn place_descriptors(start: &Start) -> Result<i32, Errno> {
     let out_of_the_way = |descriptor: BorrowedFd| {
@@ -264,17 +266,23 @@ fn place_descriptors(start: &Start) -> Result<i32, Errno> {
         Errno::result(copy)
     };
     let image = out_of_the_way(start.image)?;
-    // Either may lie where the other belongs.
+    // Each may lie where another belongs.
     let (region, store) = (out_of_the_way(start.region)?, out_of_the_way(start.store)?);
+    let script = start.script.map(out_of_the_way).transpose()?;
+    let mut last = STORE_DESCRIPTOR;
     // SAFETY: descriptors of this new process, which owns its whole table.
     unsafe {
         Errno::result(libc::dup2(region, REGION_DESCRIPTOR))?;
         Errno::result(libc::dup2(store, STORE_DESCRIPTOR))?;
+        if let Some(script) = script {
+            Errno::result(libc::dup2(script, SCRIPT_DESCRIPTOR))?;
+            last = SCRIPT_DESCRIPTOR;
+        }
         for descriptor in 0..REGION_DESCRIPTOR {
             libc::close(descriptor);
         }
     }
-    close_at_execution(STORE_DESCRIPTOR + 1)?;
+    close_at_execution(last + 1)?;
     Ok(image)
 }
 

@@ -18,7 +18,7 @@ pub(crate) fn run<S: Sink>(
     sink: &mut S,
     mut housekeeping: impl FnMut(&mut S) -> Result<(), TracerError>,
 ) -> Result<Ending, TracerError> {
-    let mut observer = Observer::new(options, sink);
+    let mut observer = Observer::new(&options.jobs, sink);
     let mut looks = 0;
     loop {
         // Asked before the last look, so that nothing written before the end is missed.

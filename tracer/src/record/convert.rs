@@ -8,6 +8,7 @@ use trapline_trace_format::event::{
 };
 
 use super::numbers::{backing, log_cause, nonsense, reason, waits};
+use super::state_parts::StatePart;
 use crate::error::TracerError;
 
 /// Most bytes of a program's name: two words behind it hold other things.
@@ -16,8 +17,6 @@ const NAME_MAX: usize = TEXT_MAX - 2 * size_of::<u64>();
 /// What a record of the kernel's log means for the recorder.
 #[derive(Debug, PartialEq)]
 pub(crate) enum Entry {
-    /// Nothing that belongs into the trace.
-    Untold,
     /// Something that belongs into the trace.
     Event(Event),
     /// So does this; and from now on this address space is that process of the host.
@@ -30,12 +29,15 @@ pub(crate) enum Entry {
     LoadFailed(usize, String),
     /// A piece of the kernel's last words.
     Panic(String),
+    /// A third of the state in which the timer took the CPU away.
+    StatePart(StatePart),
+    /// A piece of why a replay cannot go on.
+    Diverged(String),
 }
 
 /// The event that `record` stands for, at its time since `origin`.
 pub(crate) fn entry(record: &Record, origin: u64) -> Result<Entry, TracerError> {
     let kind = match Kind::from_number(record.kind).ok_or_else(|| nonsense("kind", record.kind))? {
-        Kind::Samples | Kind::Preempted | Kind::Diverged => return Ok(Entry::Untold),
         Kind::Started => return Ok(Entry::Started(record.time)),
         Kind::Halted => return Ok(Entry::Halted),
         Kind::LoadFailed => {
@@ -48,6 +50,22 @@ pub(crate) fn entry(record: &Record, origin: u64) -> Result<Entry, TracerError> 
             let text = text(record)?;
             return Ok(Entry::Panic(String::from_utf8_lossy(&text).into_owned()));
         }
+        Kind::Diverged => {
+            let text = text(record)?;
+            return Ok(Entry::Diverged(String::from_utf8_lossy(&text).into_owned()));
+        }
+        Kind::Preempted => {
+            return Ok(Entry::StatePart(StatePart {
+                time: since(record.time, origin),
+                process: ProcessId(record.process),
+                thread: ThreadId(record.thread),
+                number: record.code,
+                words: record.words,
+            }));
+        }
+        Kind::Samples => EventKind::Samples {
+            bytes: text(record)?,
+        },
         Kind::Created => {
             let kind = EventKind::Created {
                 parent: process(record.number),

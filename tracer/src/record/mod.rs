@@ -1,13 +1,14 @@
 //! Recording: from stops and the kernel's log to a finished trace folder.
 //!
 //! `traced` and `alone` drive the machine, `observe` reads its log, `convert` (with `numbers`) turns records into events,
-//! `stop` ends it early, `target` notes what ran. A live ptrace stop never leaves `traced`.
+//! `state_parts` joins what takes several records, `stop` ends it early, `target` notes what ran. A live ptrace stop never leaves `traced`.
 
 mod alone;
 mod convert;
 mod numbers;
 mod observe;
 mod pin;
+mod state_parts;
 mod stop;
 mod target;
 mod traced;
@@ -20,7 +21,7 @@ use trapline_trace_format::folder::TraceWriter;
 use trapline_trace_format::meta::{FORMAT_VERSION, Meta, Outcome, Witnesses};
 
 pub(crate) use alone::run as run_alone;
-pub(crate) use observe::{Ending, Sink};
+pub(crate) use observe::{Ending, Observer, Sink};
 pub(crate) use pin::Pinned;
 pub use stop::Stop;
 pub(crate) use traced::run as run_traced;
@@ -29,7 +30,7 @@ use crate::calibrate::calibrate;
 use crate::clock::Clock;
 use crate::error::TracerError;
 use crate::host;
-use crate::machine::{Images, MachineOptions, Prepared};
+use crate::machine::{Images, MachineOptions, Prepared, Ready};
 use crate::witness;
 
 /// What to record, and where to.
@@ -101,12 +102,20 @@ pub fn record(
         lost: Vec::new(),
         witnesses: Witnesses::NotCompared,
         tables: std::collections::BTreeMap::new(),
+        replay: std::collections::BTreeMap::new(),
     };
     let writer = TraceWriter::create(&options.output, &meta)?;
     let mut folder = UnfinishedFolder {
         path: &options.output,
         keep: false,
     };
+    let ready = prepared.ready(&clock, options.traced)?;
+    let parts = ready.parts();
+    let parts: Vec<_> = parts
+        .iter()
+        .map(|(part, bytes)| (*part, &**bytes))
+        .collect();
+    writer.keep_for_replay(&parts, &mut meta)?;
     let mut sink = Recorder {
         writer,
         events: 0,
@@ -115,7 +124,7 @@ pub fn record(
     };
 
     let boot_start = clock.now();
-    let ran = run(options, prepared, &clock, stop, &mut sink);
+    let ran = run(options, ready, &clock, stop, &mut sink);
     folder.keep = sink.events > 0;
     let ending = ran?;
 
@@ -144,13 +153,13 @@ pub fn record(
 
 fn run(
     options: &RecordOptions,
-    prepared: Prepared,
+    ready: Ready,
     clock: &Clock,
     stop: &Stop,
     sink: &mut Recorder,
 ) -> Result<Ending, TracerError> {
     let _pinned = Pinned::for_recorder(options.machine.cpu, options.traced)?;
-    let machine = prepared.start(clock, options.traced)?;
+    let machine = ready.start()?;
     let _armed = stop.arm(machine.root.killer()?, options.limit);
     if options.traced {
         run_traced(

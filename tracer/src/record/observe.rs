@@ -8,8 +8,9 @@ use trapline_trace_format::event::{
 };
 
 use super::convert::{self, Entry};
+use super::state_parts::StateParts;
 use crate::error::TracerError;
-use crate::machine::MachineOptions;
+use crate::machine::Job;
 use crate::ptrace::region::Region;
 
 /// Takes the events of a recording, in order.
@@ -20,7 +21,7 @@ pub(crate) trait Sink {
 
 /// The state of the machine as its log tells it.
 pub(crate) struct Observer<'a, S> {
-    options: &'a MachineOptions,
+    jobs: &'a [Job],
     sink: &'a mut S,
     /// The clock's time at the start of the trace.
     origin: Option<u64>,
@@ -33,6 +34,8 @@ pub(crate) struct Observer<'a, S> {
     halted: bool,
     last_time: Nanos,
     panic: String,
+    diverged: String,
+    state_parts: StateParts,
 }
 
 /// What is known when the machine is gone.
@@ -46,12 +49,14 @@ pub(crate) struct Ending {
     pub(crate) halted: bool,
     /// Exit status of the first job that did not end with 0, as a shell would show it.
     pub(crate) status: u8,
+    /// Why a replay could not go on, in the kernel's words.
+    pub(crate) diverged: Option<String>,
 }
 
 impl<'a, S: Sink> Observer<'a, S> {
-    pub(crate) fn new(options: &'a MachineOptions, sink: &'a mut S) -> Self {
+    pub(crate) fn new(jobs: &'a [Job], sink: &'a mut S) -> Self {
         Self {
-            options,
+            jobs,
             sink,
             origin: None,
             early: Vec::new(),
@@ -60,6 +65,8 @@ impl<'a, S: Sink> Observer<'a, S> {
             halted: false,
             last_time: 0,
             panic: String::new(),
+            diverged: String::new(),
+            state_parts: StateParts::default(),
         }
     }
 
@@ -99,7 +106,8 @@ impl<'a, S: Sink> Observer<'a, S> {
 
     /// Draws the line under the recording: the machine has ended.
     pub(crate) fn finish(self) -> Result<Ending, TracerError> {
-        if !self.panic.is_empty() {
+        // Where a replay cannot go on, the rest of the machine fails for that reason.
+        if !self.panic.is_empty() && self.diverged.is_empty() {
             return Err(TracerError::Machine(self.panic));
         }
         Ok(Ending {
@@ -107,11 +115,23 @@ impl<'a, S: Sink> Observer<'a, S> {
             wall_ns: self.last_time,
             halted: self.halted,
             status: self.status(),
+            diverged: (!self.diverged.is_empty()).then_some(self.diverged),
         })
     }
 
     fn take(&mut self, entry: Entry) -> Result<(), TracerError> {
+        if !matches!(entry, Entry::StatePart(_)) {
+            self.state_parts.must_be_whole()?;
+        }
         match entry {
+            Entry::StatePart(part) => match self.state_parts.take(&part)? {
+                Some(event) => self.event(event),
+                None => Ok(()),
+            },
+            Entry::Diverged(text) => {
+                self.diverged.push_str(&text);
+                Ok(())
+            }
             Entry::Event(event) => self.event(event),
             Entry::Lives(event, space, host) => {
                 self.spaces.insert(host, space);
@@ -123,13 +143,12 @@ impl<'a, S: Sink> Observer<'a, S> {
                     .iter()
                     .try_for_each(|event| self.emit(event))
             }
-            Entry::Untold => Ok(()),
             Entry::Halted => {
                 self.halted = true;
                 Ok(())
             }
             Entry::LoadFailed(job, reason) => {
-                let refused = self.options.jobs.get(job);
+                let refused = self.jobs.get(job);
                 Err(refused.map_or_else(
                     || TracerError::Machine(format!("its job {job} is none of ours: {reason}")),
                     |refused| refused.refuse(job, reason.clone()),
@@ -144,7 +163,7 @@ impl<'a, S: Sink> Observer<'a, S> {
 
     fn event(&mut self, event: Event) -> Result<(), TracerError> {
         if let EventKind::ProcessExited { status } = event.kind
-            && event.process.0 as usize <= self.options.jobs.len()
+            && event.process.0 as usize <= self.jobs.len()
         {
             self.statuses.insert(event.process, status);
         }
@@ -156,7 +175,7 @@ impl<'a, S: Sink> Observer<'a, S> {
     }
 
     fn status(&self) -> u8 {
-        let jobs = (1..=self.options.jobs.len() as u32).map(ProcessId);
+        let jobs = (1..=self.jobs.len() as u32).map(ProcessId);
         let code = |status: &ExitStatus| match status {
             ExitStatus::Code(code) => *code,
             ExitStatus::Killed { signal, .. } => 128_u8.saturating_add(*signal),
@@ -183,7 +202,6 @@ mod tests {
     use trapline_trace_format::event::Role;
 
     use super::*;
-    use crate::machine::{Input, Job, Scheduler, SchedulerOptions};
 
     /// Keeps what it is given.
     #[derive(Default)]
@@ -196,17 +214,8 @@ mod tests {
         }
     }
 
-    fn options(jobs: usize) -> MachineOptions {
-        MachineOptions {
-            jobs: vec![Job::new(vec!["spin".to_owned()]); jobs],
-            scheduler: SchedulerOptions::new(Scheduler::RoundRobin),
-            protect: true,
-            root: None,
-            input: Input::None,
-            memory: 1 << 30,
-            disk_latency: std::time::Duration::ZERO,
-            cpu: 0,
-        }
+    fn jobs(number: usize) -> Vec<Job> {
+        vec![Job::new(vec!["spin".to_owned()]); number]
     }
 
     fn event(time: Nanos, process: u32, thread: u32, kind: EventKind) -> Event {
@@ -229,8 +238,8 @@ mod tests {
 
     /// The exit status after these endings, of a machine with two jobs.
     fn status(entries: Vec<Entry>) -> u8 {
-        let (options, mut sink) = (options(2), Events::default());
-        let mut observer = Observer::new(&options, &mut sink);
+        let (jobs, mut sink) = (jobs(2), Events::default());
+        let mut observer = Observer::new(&jobs, &mut sink);
         let all = [Entry::Started(0)].into_iter().chain(entries);
         all.for_each(|entry| observer.take(entry).expect("an entry"));
         observer.finish().expect("an ending").status
@@ -265,8 +274,8 @@ mod tests {
 
     #[test]
     fn what_happens_while_booting_is_kept_in_order_at_time_0() {
-        let (options, mut sink) = (options(1), Events::default());
-        let mut observer = Observer::new(&options, &mut sink);
+        let (jobs, mut sink) = (jobs(1), Events::default());
+        let mut observer = Observer::new(&jobs, &mut sink);
         let created = EventKind::Created {
             parent: ProcessId(0),
             name: "spin".to_owned(),
@@ -291,5 +300,19 @@ mod tests {
         let times: Vec<Nanos> = sink.0.iter().map(|event| event.time).collect();
         assert_eq!(times, [0, 0, 3]);
         assert!(matches!(sink.0[0].kind, EventKind::Woken));
+    }
+
+    #[test]
+    fn where_a_replay_cannot_go_on_its_reason_counts_and_not_what_fails_for_it() {
+        let (jobs, mut sink) = (jobs(1), Events::default());
+        let mut observer = Observer::new(&jobs, &mut sink);
+        let texts = ["there is no ", "input"].map(str::to_owned);
+        for text in texts {
+            observer.take(Entry::Diverged(text)).expect("an entry");
+        }
+        let panic = Entry::Panic("the kernel failed".to_owned());
+        observer.take(panic).expect("an entry");
+        let ending = observer.finish().expect("an ending");
+        assert_eq!(ending.diverged.as_deref(), Some("there is no input"));
     }
 }

@@ -26,7 +26,7 @@ pub(crate) fn run<S: Sink>(
     sink: &mut S,
     mut housekeeping: impl FnMut(&mut S) -> Result<(), TracerError>,
 ) -> Result<Ending, TracerError> {
-    let mut observer = Observer::new(options, sink);
+    let mut observer = Observer::new(&options.jobs, sink);
     let mut next_housekeeping = clock.now() + HOUSEKEEPING_NS;
     loop {
         let wait = wait_any()?;

@@ -1,0 +1,172 @@
+//! Promises of `replay`: whatever ran comes out the same again, on any scheduler, traced or not, as often as one likes.
+
+mod support;
+
+use support::replay::{events, fault_of_replay, replay};
+use support::{GUESTS, Scratch, stdout, text, trapline};
+use trapline_trace_format::event::EventKind;
+
+const SCHEDULERS: [&str; 8] = [
+    "fifo", "sjf", "stcf", "rr", "mlfq", "lottery", "stride", "cfs",
+];
+
+#[test]
+fn every_guest_comes_out_the_same() {
+    let scratch = Scratch::new();
+    let mut faults = Vec::new();
+    // It measures itself with the time stamp counter, which no kernel can hide without help of the host's.
+    for (index, (job, limit)) in GUESTS
+        .iter()
+        .filter(|(job, _)| !job.starts_with("calibrate"))
+        .enumerate()
+    {
+        let limit: Vec<&str> = limit.iter().flat_map(|limit| ["--limit", limit]).collect();
+        for tracer in ["none", "ptrace"] {
+            let options = [&["--job", job, "--tracer", tracer], &limit[..]].concat();
+            let trace = scratch.record(&format!("{index}-{tracer}.trap"), &options);
+            let ran = replay(&trace, &[]);
+            let fault = if limit.is_empty() {
+                fault_of_replay(&trace, &ran)
+            } else {
+                let is_same = ran.status == 0 && ran.last()["end"] == "same_until_cut";
+                (!is_same).then(|| text(&ran.output))
+            };
+            faults.extend(fault.map(|fault| format!("{job}, {tracer}: {fault}")));
+        }
+    }
+    assert!(faults.is_empty(), "{}", faults.join("\n\n"));
+}
+
+#[test]
+fn every_scheduler_decides_the_same() {
+    let scratch = Scratch::new();
+    let mut faults = Vec::new();
+    for scheduler in SCHEDULERS {
+        let options = [
+            "--scheduler",
+            scheduler,
+            "--tracer",
+            "none",
+            "--seed",
+            "7",
+            "--job",
+            "job 4 300 200",
+            "--job",
+            "yielder 50",
+            "--job",
+            "job 3 300 disk",
+            "--job",
+            "storm 200",
+        ];
+        let trace = scratch.record(&format!("{scheduler}.trap"), &options);
+        let ran = replay(&trace, &["--times", "2"]);
+        faults.extend(fault_of_replay(&trace, &ran).map(|fault| format!("{scheduler}: {fault}")));
+        assert_eq!(ran.runs.len(), 2, "{scheduler}");
+    }
+    assert!(faults.is_empty(), "{}", faults.join("\n\n"));
+}
+
+#[test]
+#[ignore = "takes minutes while the kernel stops at each arrival in a tight loop"]
+fn tight_loops_are_interrupted_at_the_same_place() {
+    let scratch = Scratch::new();
+    let spinners = [
+        "--job",
+        "spin 30",
+        "--job",
+        "spin 30",
+        "--job",
+        "job 3 2000",
+    ];
+    let trace = scratch.record(
+        "spin.trap",
+        &[&["--tracer", "none"], &spinners[..]].concat(),
+    );
+    let ran = replay(&trace, &[]);
+    assert_eq!(fault_of_replay(&trace, &ran), None);
+    assert!(ran.verified("preemptions") > 2, "{}", text(&ran.output));
+}
+
+#[test]
+fn nothing_of_the_host_is_needed_but_the_trace() {
+    let scratch = Scratch::new();
+    let input = scratch.path("input");
+    std::fs::write(&input, "a line\nand more that nobody takes").expect("written");
+    let root = scratch.path("root");
+    std::fs::create_dir(&root).expect("a folder");
+    std::fs::write(root.join("file"), "content").expect("written");
+    let [input, root_name] = [&input, &root].map(|path| path.to_str().expect("text"));
+    let options = ["--stdin", input, "--root", root_name, "--", "tell", "a"];
+    let trace = scratch.record("tell.trap", &options);
+    std::fs::remove_file(input).expect("removed");
+    std::fs::remove_dir_all(&root).expect("removed");
+    let moved = scratch.path("elsewhere.trap");
+    std::fs::rename(&trace, &moved).expect("moved");
+    let ran = replay(&moved, &[]);
+    assert_eq!(fault_of_replay(&moved, &ran), None);
+    assert!(ran.verified("input_bytes") > 0, "{}", text(&ran.output));
+    assert!(ran.verified("console_bytes") > 0, "{}", text(&ran.output));
+}
+
+#[test]
+fn what_is_counted_is_what_the_log_holds() {
+    let scratch = Scratch::new();
+    let options = [
+        "--tracer",
+        "ptrace",
+        "--job",
+        "job 3 300 disk",
+        "--job",
+        "hello world",
+    ];
+    let trace = scratch.record("count.trap", &options);
+    let ran = replay(&trace, &[]);
+    assert_eq!(fault_of_replay(&trace, &ran), None);
+    let events = events(&trace);
+    let count = |is: fn(&EventKind) -> bool| events.iter().filter(|event| is(&event.kind)).count();
+    let traps = count(|kind| matches!(kind, EventKind::Trap(_)));
+    assert_eq!(ran.verified("visits"), traps as u64);
+    let preemptions = count(|kind| matches!(kind, EventKind::Preempted { .. }));
+    assert_eq!(ran.verified("preemptions"), preemptions as u64);
+    assert!(
+        events
+            .iter()
+            .any(|event| matches!(event.kind, EventKind::Held { .. }))
+    );
+}
+
+#[test]
+fn a_person_reads_what_was_compared_and_what_was_not() {
+    let scratch = Scratch::new();
+    let trace = scratch.record("hello.trap", &["--job", "hello world"]);
+    let output = trapline().arg("replay").arg(&trace).output().expect("runs");
+    let said = stdout(&output);
+    assert!(
+        said.starts_with("the same to the end: "),
+        "{}",
+        text(&output)
+    );
+    assert!(said.contains("not at the same instruction"), "{said}");
+}
+
+#[test]
+fn a_recorder_that_was_killed_leaves_a_trace_that_can_be_replayed() {
+    let scratch = Scratch::new();
+    let path = scratch.path("killed.trap");
+    let mut recorder = trapline()
+        .args(["record", "--tracer", "none", "-o"])
+        .arg(&path)
+        .args(["--job", "greedy"])
+        .spawn()
+        .expect("record runs");
+    let log = path.join("events.log");
+    support::wait_until("a log", || {
+        std::fs::metadata(&log).is_ok_and(|log| log.len() > 1000)
+    });
+    recorder.kill().expect("killed");
+    recorder.wait().expect("gone");
+    let ran = replay(&path, &[]);
+    assert_eq!(ran.status, 4, "{}", text(&ran.output));
+    assert_eq!(ran.last()["end"], "same_until_cut", "{}", text(&ran.output));
+    assert!(ran.verified("visits") > 10, "{}", text(&ran.output));
+}

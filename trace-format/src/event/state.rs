@@ -1,0 +1,66 @@
+//! What a thread's future depends on: the state that a replay must find again before it lets the timer interrupt come.
+//!
+//! Key type: [`ThreadState`]. Neighbour: `fixtures/abi/src/replay.rs`, the same for the mini-kernel.
+
+/// A thread's complete state in user mode; the contents of vector registers and memory by their digests.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct ThreadState {
+    /// r8 to r15, rdi, rsi, rbp, rbx, rdx, rax, rcx, rsp, rip, flags.
+    pub registers: [u64; Self::REGISTERS.len()],
+    /// Bases of FS and GS.
+    pub bases: [u64; 2],
+    /// Digest of the vector registers.
+    pub vectors: u64,
+    /// Digest of everything in the address space that the thread could have written.
+    pub memory: u64,
+    /// Bytes that went into the memory's digest.
+    pub memory_bytes: u64,
+}
+
+impl ThreadState {
+    /// Names of the registers, in their order.
+    pub const REGISTERS: [&str; 18] = [
+        "r8", "r9", "r10", "r11", "r12", "r13", "r14", "r15", "rdi", "rsi", "rbp", "rbx", "rdx",
+        "rax", "rcx", "rsp", "rip", "flags",
+    ];
+    /// Its length as [`Self::words`].
+    pub const WORDS: usize = Self::REGISTERS.len() + 5;
+
+    /// As numbers, in the order of the fields.
+    #[must_use]
+    pub fn words(&self) -> [u64; Self::WORDS] {
+        let mut words = [0; Self::WORDS];
+        words[..18].copy_from_slice(&self.registers);
+        words[18..20].copy_from_slice(&self.bases);
+        words[20..].copy_from_slice(&[self.vectors, self.memory, self.memory_bytes]);
+        words
+    }
+
+    /// From its numbers.
+    #[must_use]
+    pub fn from_words(words: &[u64; Self::WORDS]) -> Self {
+        let mut state = Self::default();
+        state.registers.copy_from_slice(&words[..18]);
+        state.bases.copy_from_slice(&words[18..20]);
+        [state.vectors, state.memory, state.memory_bytes] = [words[20], words[21], words[22]];
+        state
+    }
+
+    /// Its bytes, each number little-endian.
+    #[must_use]
+    pub fn bytes(&self) -> Vec<u8> {
+        self.words()
+            .iter()
+            .flat_map(|word| word.to_le_bytes())
+            .collect()
+    }
+
+    /// From its bytes; nothing when their number is not right.
+    #[must_use]
+    pub fn from_bytes(bytes: &[u8]) -> Option<Self> {
+        let (words, rest) = bytes.as_chunks::<8>();
+        let words: Vec<u64> = words.iter().copied().map(u64::from_le_bytes).collect();
+        let words = <&[u64; Self::WORDS]>::try_from(words.as_slice()).ok()?;
+        rest.is_empty().then(|| Self::from_words(words))
+    }
+}

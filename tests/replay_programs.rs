@@ -74,7 +74,6 @@ fn signals_come_out_the_same() {
 }
 
 #[test]
-#[ignore = "takes minutes while the kernel stops at each arrival in a tight loop"]
 fn a_signal_that_ends_a_tight_loop_comes_out_the_same() {
     come_out_the_same(Tool::Glibc, "context", &["--tracer", "none"]);
 }

@@ -67,7 +67,6 @@ fn every_scheduler_decides_the_same() {
 }
 
 #[test]
-#[ignore = "takes minutes while the kernel stops at each arrival in a tight loop"]
 fn tight_loops_are_interrupted_at_the_same_place() {
     let scratch = Scratch::new();
     let spinners = [

@@ -87,6 +87,31 @@ fn tight_loops_are_interrupted_at_the_same_place() {
 }
 
 #[test]
+fn loops_of_every_kind_are_interrupted_at_the_same_place() {
+    let scratch = Scratch::new();
+    let kinds = [
+        "count 20000000",
+        "nested 20000000",
+        "memory 5000000",
+        "copy 40",
+        "vector 20000000",
+    ];
+    let mut faults = Vec::new();
+    for kind in kinds {
+        let job = format!("tight {kind}");
+        // Two of a kind, so that a quantum's end takes the CPU away.
+        let jobs = ["--job", &job, "--job", &job];
+        let options = [&["--tracer", "none", "--quantum", "2ms"], &jobs[..]].concat();
+        let trace = scratch.record(&format!("{}.trap", kind.replace(' ', "-")), &options);
+        let ran = replay(&trace, &[]);
+        faults.extend(fault_of_replay(&trace, &ran).map(|fault| format!("{kind}: {fault}")));
+        let preemptions = ran.verified("preemptions");
+        assert!(preemptions > 0, "{kind}: {}", text(&ran.output));
+    }
+    assert!(faults.is_empty(), "{}", faults.join("\n\n"));
+}
+
+#[test]
 fn nothing_of_the_host_is_needed_but_the_trace() {
     let scratch = Scratch::new();
     let input = scratch.path("input");

@@ -119,7 +119,7 @@ pub(crate) fn row<'a>(rows: &'a Value, key: &str, wanted: &str) -> &'a Value {
 }
 
 /// Every built-in guest with arguments that make it short, and what ends it early if it does not end by itself.
-pub(crate) const GUESTS: [(&str, Option<&str>); 16] = [
+pub(crate) const GUESTS: [(&str, Option<&str>); 18] = [
     ("hello world", None),
     ("spin 30", None),
     ("storm 500", None),
@@ -127,6 +127,8 @@ pub(crate) const GUESTS: [(&str, Option<&str>); 16] = [
     ("job 3 2000 1000", None),
     ("job 3 1000 disk", None),
     ("tell 'a b'", None),
+    ("tight nested 300000", None),
+    ("tight jump", Some("100ms")),
     ("sleeper 5 2", None),
     ("greedy", Some("100ms")),
     ("heap 64", None),

@@ -92,8 +92,8 @@ fn loops_of_every_kind_are_interrupted_at_the_same_place() {
     let kinds = [
         "count 20000000",
         "nested 20000000",
-        "memory 5000000",
-        "copy 40",
+        "memory 50000000",
+        "copy 1000",
         "vector 20000000",
     ];
     let mut faults = Vec::new();

@@ -13,7 +13,8 @@ use trapline_trace_format::event::Nanos;
 
 use crate::duration::{parse_duration, parse_time};
 pub(crate) use record::{
-    Kernel, MachineArgs, RecordArgs, Scheduler, Stdin, Switch, TracerKind, Variable, parse_stdin,
+    Kernel, MachineArgs, RecordArgs, Scheduler, Stdin, Switch, TracerKind, Tsc, Variable,
+    parse_stdin,
 };
 
 /// Record, replay and price every pass between user and kernel mode

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use trapline_tracer::machine::{Input, Job, MachineOptions, Scheduler, SchedulerOptions};
 
-use crate::cli::{self, MachineArgs, Stdin, Switch, Variable};
+use crate::cli::{self, MachineArgs, Stdin, Switch, Tsc, Variable};
 
 /// Where programs are looked for.
 const PATH: &str = "/guests:/bin:/usr/bin";
@@ -25,6 +25,7 @@ pub(crate) fn machine_options(jobs: Vec<Job>, args: &MachineArgs, cpu: usize) ->
         },
         memory: args.memory.unwrap_or(usual.memory),
         disk_latency: args.disk_latency.map_or(usual.disk_latency, duration),
+        trap_tsc: args.tsc == Some(Tsc::Trap),
         ..usual
     }
 }

@@ -79,6 +79,10 @@ pub(crate) struct MachineArgs {
     /// Whether kernel memory is closed in user mode; off shows what protection costs [default: on]
     #[arg(long, value_enum)]
     pub(crate) protect: Option<Switch>,
+    /// What rdtsc and rdtscp do in programs: trap, so that a replay gives the same answers, or native, which costs nothing
+    /// [default: native]
+    #[arg(long, value_enum)]
+    pub(crate) tsc: Option<Tsc>,
     /// Seed of everything random [default: 0]
     #[arg(long, value_name = "N")]
     pub(crate) seed: Option<u64>,
@@ -137,6 +141,7 @@ impl MachineArgs {
             memory: self.memory.or(other.memory),
             disk_latency: self.disk_latency.or(other.disk_latency),
             protect: self.protect.or(other.protect),
+            tsc: self.tsc.or(other.tsc),
             seed: self.seed.or(other.seed),
             limit: self.limit.or(other.limit),
             scheduler: self.scheduler.or(other.scheduler),
@@ -240,6 +245,16 @@ pub(crate) enum Switch {
     On,
     /// Off
     Off,
+}
+
+/// What the instructions that read the time stamp counter do.
+#[derive(Clone, Copy, Debug, Deserialize, PartialEq, Eq, ValueEnum)]
+#[serde(rename_all = "lowercase")]
+pub(crate) enum Tsc {
+    /// They read it
+    Native,
+    /// They are a visit, and an input of the machine
+    Trap,
 }
 
 /// What watches the machine from outside.

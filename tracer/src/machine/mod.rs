@@ -71,6 +71,8 @@ pub struct MachineOptions {
     pub memory: u64,
     /// How long a request to `/dev/disk` takes.
     pub disk_latency: Duration,
+    /// Whether instructions that read the time stamp counter trap, so that a replay can give the same answer.
+    pub trap_tsc: bool,
     /// The host CPU that the machine runs on.
     pub cpu: usize,
 }
@@ -117,6 +119,7 @@ impl MachineOptions {
             input: Input::None,
             memory: 256 << 20,
             disk_latency: Duration::from_millis(5),
+            trap_tsc: false,
             cpu,
         }
     }

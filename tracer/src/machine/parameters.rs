@@ -48,7 +48,7 @@ pub(super) fn boot_parameters(
         script_samples: 0,
         script_points: 0,
         replay: 0,
-        padding: 0,
+        trap_tsc: options.trap_tsc.into(),
         jobs: packed.jobs.len() as u32,
         text_length: packed.text.len() as u32,
         job,

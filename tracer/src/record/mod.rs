@@ -85,6 +85,11 @@ pub fn record(
     let clock = Clock::start();
     let cpu = options.machine.cpu;
     let calibration = calibrate(images, &clock, cpu, options.machine.protect, options.traced)?;
+    let clock = if options.machine.trap_tsc {
+        clock.without_tsc()
+    } else {
+        clock
+    };
     let mut meta = Meta {
         format_version: FORMAT_VERSION,
         tool_version: options.tool_version.clone(),

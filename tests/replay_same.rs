@@ -105,6 +105,7 @@ fn loops_of_every_kind_are_interrupted_at_the_same_place() {
         "count 20000000",
         "nested 20000000",
         "memory 50000000",
+        "word 20000000",
         "copy 1000",
         "vector 20000000",
     ];

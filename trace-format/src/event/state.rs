@@ -15,6 +15,8 @@ pub struct ThreadState {
     pub memory: u64,
     /// Bytes that went into the memory's digest.
     pub memory_bytes: u64,
+    /// The word that the code there works on, with bit 32 set; 0 if there is none. It helps to find the state again.
+    pub operand: u64,
 }
 
 impl ThreadState {
@@ -24,7 +26,7 @@ impl ThreadState {
         "rax", "rcx", "rsp", "rip", "flags",
     ];
     /// Its length as [`Self::words`].
-    pub const WORDS: usize = Self::REGISTERS.len() + 5;
+    pub const WORDS: usize = Self::REGISTERS.len() + 6;
 
     /// As numbers, in the order of the fields.
     #[must_use]
@@ -32,7 +34,7 @@ impl ThreadState {
         let mut words = [0; Self::WORDS];
         words[..18].copy_from_slice(&self.registers);
         words[18..20].copy_from_slice(&self.bases);
-        words[20..].copy_from_slice(&[self.vectors, self.memory, self.memory_bytes]);
+        words[20..].copy_from_slice(&[self.vectors, self.memory, self.memory_bytes, self.operand]);
         words
     }
 
@@ -42,7 +44,8 @@ impl ThreadState {
         let mut state = Self::default();
         state.registers.copy_from_slice(&words[..18]);
         state.bases.copy_from_slice(&words[18..20]);
-        [state.vectors, state.memory, state.memory_bytes] = [words[20], words[21], words[22]];
+        (state.vectors, state.memory) = (words[20], words[21]);
+        (state.memory_bytes, state.operand) = (words[22], words[23]);
         state
     }
 

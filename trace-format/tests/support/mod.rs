@@ -165,6 +165,7 @@ pub(crate) fn one_of_each() -> Vec<Event> {
             state: Box::new(ThreadState {
                 bases: [3, 4],
                 memory_bytes: 5,
+                operand: 1 << 32 | 6,
                 ..ThreadState::default()
             }),
         },

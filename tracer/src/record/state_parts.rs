@@ -9,7 +9,7 @@ use super::numbers::nonsense;
 use crate::error::TracerError;
 
 const PARTS: usize = STATE_WORDS / WORDS;
-const _: () = assert!(PARTS * WORDS == STATE_WORDS && STATE_WORDS == ThreadState::WORDS + 1);
+const _: () = assert!(PARTS * WORDS == STATE_WORDS && STATE_WORDS == ThreadState::WORDS);
 
 /// A third of a state.
 #[derive(Debug, PartialEq)]
@@ -39,11 +39,8 @@ impl StateParts {
             return Ok(None);
         }
         let words = std::mem::take(&mut self.words);
-        let (state, padding) = words.split_at(ThreadState::WORDS);
-        let state = <&[u64; ThreadState::WORDS]>::try_from(state)
-            .ok()
-            .filter(|_| padding == [0])
-            .ok_or_else(|| nonsense("end of a thread's state", padding[0]))?;
+        let state = <&[u64; ThreadState::WORDS]>::try_from(words.as_slice())
+            .map_err(|_| nonsense("end of a thread's state", part.number))?;
         let state = Box::new(ThreadState::from_words(state));
         Ok(Some(Event {
             time: part.time,
@@ -71,10 +68,7 @@ mod tests {
 
     fn part(number: u16) -> StatePart {
         let first = u64::from(number) * WORDS as u64;
-        let mut words = std::array::from_fn(|index| first + index as u64 + 1);
-        if number == 2 {
-            words[WORDS - 1] = 0;
-        }
+        let words = std::array::from_fn(|index| first + index as u64 + 1);
         StatePart {
             time: 7,
             process: ProcessId(2),
@@ -96,18 +90,14 @@ mod tests {
             panic!("{event:?}")
         };
         assert_eq!((event.time, event.thread), (7, ThreadId(3)));
-        assert_eq!(state.words().to_vec(), (1..=23).collect::<Vec<u64>>());
+        assert_eq!(state.words().to_vec(), (1..=24).collect::<Vec<u64>>());
     }
 
     #[test]
-    fn parts_out_of_order_or_with_something_behind_them_are_an_error() {
+    fn parts_out_of_order_are_an_error() {
         assert!(StateParts::default().take(&part(1)).is_err());
         let mut parts = StateParts::default();
         parts.take(&part(0)).expect("a part");
         assert!(parts.take(&part(0)).is_err());
-        parts.take(&part(1)).expect("a part");
-        let mut last = part(2);
-        last.words[WORDS - 1] = 1;
-        assert!(parts.take(&last).is_err());
     }
 }

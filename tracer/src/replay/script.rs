@@ -82,6 +82,7 @@ impl Script {
                     point.state.vectors = state.vectors;
                     point.state.memory = state.memory;
                     point.state.memory_bytes = state.memory_bytes;
+                    point.state.operand = state.operand;
                 }
                 self.is_tick = false;
             }

@@ -47,6 +47,7 @@ pub(super) fn boot_parameters(
         scheduler: options.scheduler,
         script_samples: 0,
         script_points: 0,
+        stop_at: 0,
         replay: 0,
         trap_tsc: options.trap_tsc.into(),
         jobs: packed.jobs.len() as u32,

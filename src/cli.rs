@@ -3,6 +3,7 @@
 //! Key types: [`Cli`], [`Command`] and one `Args` struct per command; those of `record`, which has the most, are in
 //! `cli/record.rs`.
 
+mod place;
 mod record;
 
 use std::path::PathBuf;
@@ -10,7 +11,9 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand};
 use clap_complete::Shell;
 use trapline_trace_format::event::Nanos;
+use trapline_tracer::replay::{At, Wanted};
 
+use crate::cli::place::{parse_at, parse_range};
 use crate::duration::{parse_duration, parse_time};
 pub(crate) use record::{
     Kernel, MachineArgs, RecordArgs, Scheduler, Stdin, Switch, TracerKind, Tsc, Variable,
@@ -55,8 +58,13 @@ Programs that need no DIR: trapline guests")]
 Examples:
   trapline replay demo.trap
   trapline replay --times 100 race.trap
+  trapline replay demo.trap --to 12.5ms
+  trapline replay demo.trap --to 4711 --memory 0x400000:64
 
-Everything that is needed is in the trace. No file of this host is read, and time passes as it was recorded.")]
+Everything that is needed is in the trace. No file of this host is read, and time passes as it was recorded.
+With --to it stops behind an event and shows the machine there; to see it earlier, replay again.
+Events are numbered from 1 in the order of the log. A divergence names the number, --to TIME shows it,
+and the times are those of `trapline timeline`.")]
     Replay(ReplayArgs),
     /// Print statistics of traces: where the time went, what traps and switches cost
     #[command(after_help = "\
@@ -120,7 +128,14 @@ pub(crate) struct ReplayArgs {
     /// Also replay what could harm this host: a trace with another kernel than this version's, or without kernel protection
     #[arg(long)]
     pub(crate) trust: bool,
-    /// Print JSON: an array with an object per replay, times in nanoseconds
+    /// Stop behind this event, a number or a time as 12.5ms (the last event until then), and show the machine there:
+    /// registers, code, memory map, processes
+    #[arg(long, value_name = "EVENT", value_parser = parse_at, conflicts_with = "times")]
+    pub(crate) to: Option<At>,
+    /// Show memory, too: LENGTH bytes from ADDRESS on (0x for hexadecimal), as the running thread sees it
+    #[arg(long, value_name = "ADDRESS:LENGTH", value_parser = parse_range, requires = "to")]
+    pub(crate) memory: Vec<Wanted>,
+    /// Print JSON: an array with an object per replay, times in nanoseconds; with --to one object
     #[arg(long)]
     pub(crate) json: bool,
 }

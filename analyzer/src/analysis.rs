@@ -9,10 +9,10 @@ use trapline_trace_format::folder::Trace;
 use trapline_trace_format::meta::Meta;
 
 use crate::error::AnalyzerError;
-use crate::memory::Mapping;
 use crate::summary::{PlotData, Summary};
 use crate::tables::{self, Tables};
 use crate::{plot_data, statistics};
+use trapline_trace_format::maps::Mapping;
 
 /// The tables of one trace. Made with [`Analysis::load`]; each question reads only the columns it needs.
 pub struct Analysis {

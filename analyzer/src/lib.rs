@@ -16,7 +16,6 @@
 mod analysis;
 pub mod comparison;
 mod error;
-pub mod memory;
 mod plot_data;
 mod statistics;
 pub mod summary;
@@ -28,6 +27,6 @@ mod testing;
 pub use analysis::Analysis;
 pub use comparison::compare;
 pub use error::AnalyzerError;
-pub use memory::Mapping;
 pub use summary::{Comparison, PlotData, Summary};
 pub use syscall_names::syscall_name;
+pub use trapline_trace_format::maps::Mapping;

@@ -9,13 +9,13 @@ use polars::prelude::{DataFrame, LazyFrame, col};
 use trapline_trace_format::event::{Nanos, SwitchReason};
 
 use crate::error::AnalyzerError;
-use crate::memory::Mapping;
 use crate::statistics::memory::Peak;
 use crate::statistics::{self, distribution::buckets};
 use crate::statistics::{cause_of, reason_of};
 use crate::summary::{Bucket, MemoryColumn, MemoryPicture, Part, PlotData, Slice, Visit};
 use crate::syscall_names::syscall_name;
 use crate::tables::Tables;
+use trapline_trace_format::maps::Mapping;
 
 /// Histograms of more system calls than this do not fit on a page.
 const MAX_SYSCALLS: usize = 8;

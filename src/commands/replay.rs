@@ -1,5 +1,7 @@
 //! `trapline replay`: a recorded machine does it all again, and every event is held against the recorded one.
 
+mod stopped;
+
 use std::fmt::Write;
 use std::time::Duration;
 
@@ -35,6 +37,9 @@ pub(crate) fn run(args: &ReplayArgs) -> anyhow::Result<Exit> {
         cpu: machine_cpu()?,
         patience: duration(args.patience),
     };
+    if let Some(at) = args.to {
+        return stopped::run(args, &recording, &options, at);
+    }
     let mut runs: Vec<Replayed> = Vec::new();
     let mut interrupted_by = None;
     for round in 1..=args.times.max(1) {
@@ -61,18 +66,28 @@ pub(crate) fn run(args: &ReplayArgs) -> anyhow::Result<Exit> {
             break;
         }
     }
+    show(args, &recording, &runs, interrupted_by)
+}
+
+/// Prints what came of the replays; the status says it, too.
+fn show(
+    args: &ReplayArgs,
+    recording: &Recording,
+    runs: &[Replayed],
+    interrupted_by: Option<i32>,
+) -> anyhow::Result<Exit> {
     let recorded = Duration::from_nanos(recording.meta().wall_ns.max(0) as u64);
     terminal::print(&if args.json {
         let runs: Vec<Run> = runs.iter().map(Run::of).collect();
         format!("{}\n", serde_json::to_string_pretty(&runs)?)
     } else {
-        text(&runs, recorded)
+        text(runs, recorded)
     })?;
     Ok(match (runs.last().map(|run| &run.end), interrupted_by) {
         (Some(End::Diverged(_)), _) => Exit::Diverged,
         (_, Some(signal)) => Exit::Program(128 + signal as u8),
         (Some(End::Interrupted { .. }), None) => Exit::Error,
-        _ if incomplete.is_some() => Exit::Incomplete,
+        _ if recording.incomplete().is_some() => Exit::Incomplete,
         _ => Exit::Fine,
     })
 }

@@ -4,5 +4,6 @@ pub mod error;
 pub mod event;
 pub mod folder;
 pub mod log;
+pub mod maps;
 pub mod meta;
 pub mod record;

@@ -14,10 +14,10 @@ use polars::prelude::{Expr, col, lit};
 use trapline_trace_format::event::{Backing, Nanos};
 
 use crate::error::AnalyzerError;
-use crate::memory::{Mapping, Maps};
 use crate::summary::ThreadStat;
 use crate::tables::rows::MemoryRow;
 use crate::tables::{Tables, lifecycle, memory};
+use trapline_trace_format::maps::{Mapping, Maps};
 
 /// The moment of a process's life at which most was mapped.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

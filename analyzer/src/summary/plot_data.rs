@@ -5,7 +5,7 @@
 use serde::{Deserialize, Serialize};
 use trapline_trace_format::event::{Cause, Nanos, SwitchReason};
 
-use crate::memory::Mapping;
+use trapline_trace_format::maps::Mapping;
 
 /// What the plots need on top of a [`Summary`](super::Summary): individual intervals, bucket counts, memory maps.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]

@@ -28,6 +28,12 @@ impl ThreadState {
     /// Its length as [`Self::words`].
     pub const WORDS: usize = Self::REGISTERS.len() + 6;
 
+    /// Where the thread was.
+    #[must_use]
+    pub fn instruction(&self) -> u64 {
+        self.registers[16]
+    }
+
     /// As numbers, in the order of the fields.
     #[must_use]
     pub fn words(&self) -> [u64; Self::WORDS] {

@@ -8,6 +8,7 @@ use trapline_trace_format::event::{
 };
 
 use super::numbers::{backing, log_cause, nonsense, reason, waits};
+use super::standstill::StandstillPart;
 use super::state_parts::StatePart;
 use crate::error::TracerError;
 
@@ -33,6 +34,8 @@ pub(crate) enum Entry {
     StatePart(StatePart),
     /// A piece of why a replay cannot go on.
     Diverged(String),
+    /// A part of what is said of a replay that stands still.
+    Standstill(StandstillPart),
 }
 
 /// The event that `record` stands for, at its time since `origin`.
@@ -53,6 +56,14 @@ pub(crate) fn entry(record: &Record, origin: u64) -> Result<Entry, TracerError> 
         Kind::Diverged => {
             let text = text(record)?;
             return Ok(Entry::Diverged(String::from_utf8_lossy(&text).into_owned()));
+        }
+        Kind::Stopped => {
+            return Ok(Entry::Standstill(StandstillPart {
+                process: ProcessId(record.process),
+                thread: ThreadId(record.thread),
+                number: record.code,
+                words: record.words,
+            }));
         }
         Kind::Preempted => {
             return Ok(Entry::StatePart(StatePart {

@@ -1,13 +1,14 @@
 //! Recording: from stops and the kernel's log to a finished trace folder.
 //!
 //! `traced` and `alone` drive the machine, `observe` reads its log, `convert` (with `numbers`) turns records into events,
-//! `state_parts` joins what takes several records, `stop` ends it early, `target` notes what ran. A live ptrace stop never leaves `traced`.
+//! `state_parts` and `standstill` join what takes several records, `stop` ends it early, `target` notes what ran. A live ptrace stop never leaves `traced`.
 
 mod alone;
 mod convert;
 mod numbers;
 mod observe;
 mod pin;
+mod standstill;
 mod state_parts;
 mod stop;
 mod target;
@@ -23,6 +24,7 @@ use trapline_trace_format::meta::{FORMAT_VERSION, Meta, Outcome, Witnesses};
 pub(crate) use alone::run as run_alone;
 pub(crate) use observe::{Ending, Observer, Sink};
 pub(crate) use pin::Pinned;
+pub(crate) use standstill::Standstill;
 pub use stop::Stop;
 pub(crate) use traced::run as run_traced;
 

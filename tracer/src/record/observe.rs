@@ -8,6 +8,7 @@ use trapline_trace_format::event::{
 };
 
 use super::convert::{self, Entry};
+use super::standstill::{Standstill, StandstillParts};
 use super::state_parts::StateParts;
 use crate::error::TracerError;
 use crate::machine::Job;
@@ -36,6 +37,8 @@ pub(crate) struct Observer<'a, S> {
     panic: String,
     diverged: String,
     state_parts: StateParts,
+    standstill_parts: StandstillParts,
+    standstill: Option<Standstill>,
 }
 
 /// What is known when the machine is gone.
@@ -67,6 +70,8 @@ impl<'a, S: Sink> Observer<'a, S> {
             panic: String::new(),
             diverged: String::new(),
             state_parts: StateParts::default(),
+            standstill_parts: StandstillParts::default(),
+            standstill: None,
         }
     }
 
@@ -99,6 +104,11 @@ impl<'a, S: Sink> Observer<'a, S> {
         self.sink.event(event)
     }
 
+    /// The machine's last word, once it stands still because it was told to.
+    pub(crate) fn standstill(&mut self) -> Option<Standstill> {
+        self.standstill.take()
+    }
+
     /// The sink, between two events.
     pub(crate) fn sink(&mut self) -> &mut S {
         self.sink
@@ -128,6 +138,12 @@ impl<'a, S: Sink> Observer<'a, S> {
                 Some(event) => self.event(event),
                 None => Ok(()),
             },
+            Entry::Standstill(part) => {
+                if let Some(standstill) = self.standstill_parts.take(&part)? {
+                    self.standstill = Some(standstill);
+                }
+                Ok(())
+            }
             Entry::Diverged(text) => {
                 self.diverged.push_str(&text);
                 Ok(())

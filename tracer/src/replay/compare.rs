@@ -101,6 +101,11 @@ impl<I: Iterator<Item = (u64, Event)>> Comparison<I> {
         self.recorded.peek().map(|(number, _)| *number)
     }
 
+    /// Number of the last event that was the same; 0: none.
+    pub(super) fn last_number(&self) -> u64 {
+        self.last.0
+    }
+
     /// How much time passed in the recording from the last event that was the same to the one that must come next.
     pub(super) fn gap(&mut self) -> Nanos {
         let next = self.recorded.peek().map_or(0, |(_, event)| event.time);

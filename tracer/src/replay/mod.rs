@@ -8,11 +8,16 @@
 //! | `recording.rs` | a trace that can be replayed |
 //! | `script.rs` | its inputs, as the kernel reads them |
 //! | `machine.rs` | the machine that gets them |
+//! | `inspect.rs` | a replay that stops behind an event, and what is seen there |
+//! | `history.rs`, `memory.rs` | the kernel's tables up to there, told from events; guest memory, read from outside |
 //! | `compare.rs`, `divergence.rs` | recording and replay held against each other; the first difference in words |
 
 mod compare;
 mod divergence;
+mod history;
+mod inspect;
 mod machine;
+mod memory;
 mod recording;
 mod script;
 
@@ -20,11 +25,14 @@ use std::time::{Duration, Instant};
 
 pub use compare::Verified;
 pub use divergence::Divergence;
+pub use history::{ProcessRow, ThreadStatus};
+pub use inspect::{At, Exactness, Inspected, Snapshot, Wanted, inspect};
+pub use memory::Bytes;
 pub use recording::{Recording, Trust};
 
 use crate::error::TracerError;
 use crate::machine::Machine;
-use crate::record::{Observer, Pinned, Stop};
+use crate::record::{Observer, Pinned, Standstill, Stop};
 use compare::{Comparison, State};
 use trapline_trace_format::event::Event;
 
@@ -89,11 +97,19 @@ pub fn replay(
     let _pinned = Pinned::for_recorder(options.cpu, false)?;
     let mut comparison = Comparison::new(recording.compared_events()?, recording.is_whole());
     let start = Instant::now();
-    let machine = machine::ready(recording, options.cpu)?.start()?;
+    let mut machine = machine::ready(recording, options.cpu)?.start()?;
     let _armed = stop.arm(machine.root.killer()?, None);
-    let ran = run(machine, recording, options, &mut comparison, &mut progress);
+    let over = run(
+        &mut machine,
+        recording,
+        options,
+        false,
+        &mut comparison,
+        &mut progress,
+    )?;
+    drop(machine);
     let took = start.elapsed();
-    let end = end(ran?, recording, &mut comparison, stop);
+    let end = end(over, recording, &mut comparison, stop);
     Ok(Replayed {
         verified: comparison.verified(),
         end,
@@ -114,13 +130,16 @@ enum Over {
     },
     /// It failed.
     Failed(String),
+    /// It stands still, because it was told to.
+    Standstill(Standstill),
 }
 
-/// Runs the machine until all is known.
+/// Runs the machine until all is known; `stops`: it was told to stand still.
 fn run<I>(
-    mut machine: Machine,
+    machine: &mut Machine,
     recording: &Recording,
     options: &ReplayOptions,
+    stops: bool,
     comparison: &mut Comparison<I>,
     progress: &mut impl FnMut(u64, u64),
 ) -> Result<Over, TracerError>
@@ -140,8 +159,17 @@ where
             }
             other => other?,
         };
+        if let Some(standstill) = observer.standstill() {
+            return Ok(Over::Standstill(standstill));
+        }
         let comparison = observer.sink();
-        if *comparison.state() != State::Going {
+        let is_over = match comparison.state() {
+            State::Going => false,
+            // Its last event is followed by the standstill, if there is to be one.
+            State::AllCame => !stops,
+            State::Diverged(_) => true,
+        };
+        if is_over {
             // The comparison says the rest.
             return Ok(Over::Ended {
                 halted: false,
@@ -207,6 +235,9 @@ where
         Over::Ended { why, .. } => End::Diverged(comparison.nothing_came(
             why.unwrap_or_else(|| "its host process was ended from outside".to_owned()),
         )),
+        Over::Standstill(_) => End::Diverged(
+            comparison.nothing_came("the machine stood still too early".to_owned()),
+        ),
         Over::Failed(why) => End::Diverged(comparison.nothing_came(why)),
         Over::Stuck(waited) => End::Diverged(comparison.nothing_came(format!(
             "nothing came for {} s: where the timer interrupted the program was not found, or the program does not end",

@@ -114,8 +114,16 @@ impl Recording {
     pub(super) fn compared_events(
         &self,
     ) -> Result<impl Iterator<Item = (u64, Event)> + use<>, TracerError> {
+        let all = self.numbered_events()?;
+        Ok(all.filter(|(_, event)| is_compared(event)))
+    }
+
+    /// All intact events, with their numbers in the log from 1.
+    pub(super) fn numbered_events(
+        &self,
+    ) -> Result<impl Iterator<Item = (u64, Event)> + use<>, TracerError> {
         let intact = self.trace.events()?.map_while(Result::ok);
-        Ok((1..).zip(intact).filter(|(_, event)| is_compared(event)))
+        Ok((1..).zip(intact))
     }
 }
 

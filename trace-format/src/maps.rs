@@ -1,12 +1,13 @@
 //! Memory maps: what is mapped in each address space, after so many changes.
 //!
-//! Key types: [`Mapping`] and the pure state machines `Map` and `Maps` behind [`crate::Analysis::memory_map_at`].
-//! Neighbours: `tables/memory.rs` has the changes, `statistics/memory.rs` asks for the maps.
+//! Key types: [`Mapping`] and the pure state machines [`Map`] and [`Maps`]. Neighbours: `event/memory.rs` has the changes; the
+//! analyzer and the tracer's replay ask for the maps.
 
 use std::collections::{BTreeMap, HashMap};
 
 use serde::{Deserialize, Serialize};
-use trapline_trace_format::event::{Backing, MapChange, Range, Rights};
+
+use crate::event::{Backing, MapChange, Range, Rights};
 
 /// Neighbouring memory of one kind.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -60,7 +61,7 @@ impl Mapping {
 
 /// What is mapped in one address space.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub(crate) struct Map {
+pub struct Map {
     /// By start; they do not overlap.
     mappings: BTreeMap<u64, Mapping>,
     usable_bytes: u64,
@@ -68,12 +69,14 @@ pub(crate) struct Map {
 
 impl Map {
     /// How many bytes are mapped with any rights at all.
-    pub(crate) fn usable_bytes(&self) -> u64 {
+    #[must_use]
+    pub fn usable_bytes(&self) -> u64 {
         self.usable_bytes
     }
 
     /// What is mapped, lowest address first, like neighbours joined.
-    pub(crate) fn mappings(&self) -> Vec<Mapping> {
+    #[must_use]
+    pub fn mappings(&self) -> Vec<Mapping> {
         joined(self.mappings.values().copied())
     }
 
@@ -139,7 +142,8 @@ impl Map {
 }
 
 /// Like neighbours as one.
-pub(crate) fn joined(mappings: impl IntoIterator<Item = Mapping>) -> Vec<Mapping> {
+#[must_use]
+pub fn joined(mappings: impl IntoIterator<Item = Mapping>) -> Vec<Mapping> {
     let mut joined: Vec<Mapping> = Vec::new();
     for mapping in mappings {
         match joined.last_mut() {
@@ -152,18 +156,19 @@ pub(crate) fn joined(mappings: impl IntoIterator<Item = Mapping>) -> Vec<Mapping
 
 /// The maps of all address spaces.
 #[derive(Debug, Default)]
-pub(crate) struct Maps {
+pub struct Maps {
     spaces: HashMap<u32, Map>,
 }
 
 impl Maps {
     /// The map of a space; nothing where nothing is mapped.
-    pub(crate) fn of(&self, space: u32) -> Option<&Map> {
+    #[must_use]
+    pub fn of(&self, space: u32) -> Option<&Map> {
         self.spaces.get(&space)
     }
 
     /// The next change in time.
-    pub(crate) fn apply(&mut self, space: u32, change: &MapChange) {
+    pub fn apply(&mut self, space: u32, change: &MapChange) {
         match *change {
             MapChange::Map {
                 range,
@@ -199,7 +204,7 @@ impl Maps {
 
 #[cfg(test)]
 mod tests {
-    use trapline_trace_format::event::SpaceId;
+    use crate::event::SpaceId;
 
     use super::*;
 

@@ -128,8 +128,8 @@ pub(crate) struct ReplayArgs {
     /// Also replay what could harm this host: a trace with another kernel than this version's, or without kernel protection
     #[arg(long)]
     pub(crate) trust: bool,
-    /// Stop behind this event, a number or a time as 12.5ms (the last event until then), and show the machine there:
-    /// registers, code, memory map, processes
+    /// Stop behind this event and show registers, code, memory map and processes; a number, or a time as 12.5ms for the last
+    /// event until then
     #[arg(long, value_name = "EVENT", value_parser = parse_at, conflicts_with = "times")]
     pub(crate) to: Option<At>,
     /// Show memory, too: LENGTH bytes from ADDRESS on (0x for hexadecimal), as the running thread sees it

@@ -104,7 +104,7 @@ fn text(snapshot: &Snapshot) -> String {
             for row in registers(state).chunks(3) {
                 let cells = row
                     .iter()
-                    .map(|(name, value)| format!("{name:>7} {value:016x}"));
+                    .map(|(name, value)| format!("{name:>9} {value:016x}"));
                 line(cells.collect::<String>());
             }
             let lines = code(snapshot, state);

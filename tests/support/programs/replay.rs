@@ -1,6 +1,6 @@
 //! Replays of programs: recorded on the mini-kernel, and then once more from the trace.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use trapline_trace_format::event::EventKind;
 
@@ -13,13 +13,7 @@ impl Program {
     /// same is an error.
     pub(crate) fn replay(&self, options: &[&str], times: u32) -> Result<Replayed, String> {
         let scratch = Scratch::new();
-        let root = scratch.path("root");
-        let line = self.install(&root)?;
-        let rooted = ["--root", root.to_str().expect("text"), "--stdin", "none"];
-        let line: Vec<&str> = line.iter().map(String::as_str).collect();
-        let options = [options, &rooted[..], &["--"], &line[..]].concat();
-        let trace = scratch.record("program.trap", &options);
-        std::fs::remove_dir_all(&root).expect("removed");
+        let trace = self.record(&scratch, options)?;
         let ran = replay(&trace, &["--times", &times.to_string()]);
         match fault_of_replay(&trace, &ran) {
             Some(fault) => Err(format!("{}: {fault}", self.title())),
@@ -28,6 +22,18 @@ impl Program {
                 preemptions: ran.verified("preemptions"),
             }),
         }
+    }
+
+    /// Records it and removes its files. The trace's path.
+    pub(crate) fn record(&self, scratch: &Scratch, options: &[&str]) -> Result<PathBuf, String> {
+        let root = scratch.path("root");
+        let line = self.install(&root)?;
+        let rooted = ["--root", root.to_str().expect("text"), "--stdin", "none"];
+        let line: Vec<&str> = line.iter().map(String::as_str).collect();
+        let options = [options, &rooted[..], &["--"], &line[..]].concat();
+        let trace = scratch.record("program.trap", &options);
+        std::fs::remove_dir_all(&root).expect("removed");
+        Ok(trace)
     }
 }
 

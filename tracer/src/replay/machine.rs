@@ -16,6 +16,7 @@ pub(super) fn ready(recording: &Recording, cpu: usize) -> Result<Ready<'_>, Trac
     // A tracer would see what is known already.
     parameters.traced = 0;
     parameters.replay = 1;
+    parameters.stop_at = 0;
     parameters.script_samples = script.samples.len() as u64;
     parameters.script_points = script.points.len() as u64;
     parameters.initramfs_length = recording.archive.len() as u64;

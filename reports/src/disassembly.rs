@@ -16,8 +16,8 @@ pub struct Line {
 /// The instructions around `pointer`, in the code that starts at `start`: at most `before` that end where it points, at most
 /// `after` from there on, as far as the bytes are known.
 ///
-/// x86 instructions have no fixed length: what stands before the pointer is the longest row of valid instructions that ends
-/// there, which is nearly always what the program ran through.
+/// x86 instructions have no fixed length, so what stands before the pointer is a guess: decoding starts at the lowest address
+/// from which valid instructions lead to the pointer. Wherever decoding starts, it falls into step after a few instructions.
 #[must_use]
 pub fn disassemble(
     start: u64,
@@ -35,13 +35,13 @@ pub fn disassemble(
     let mut below: Vec<u8> = known.collect();
     below.reverse();
     let above: Vec<u8> = above.iter().map_while(|byte| *byte).collect();
-    let rows = (0..below.len()).filter_map(|skipped| {
+    let mut rows = (0..below.len()).filter_map(|skipped| {
         let code = &below[skipped..];
         let lines = lines(pointer.wrapping_sub(code.len() as u64), code);
         // The last instruction must not reach beyond the pointer, and none may be bad.
         lines.iter().all(|line| line.text != BAD).then_some(lines)
     });
-    let mut shown = rows.max_by_key(Vec::len).unwrap_or_default();
+    let mut shown = rows.next().unwrap_or_default();
     shown.drain(..shown.len().saturating_sub(before));
     shown.extend(lines(pointer, &above).into_iter().take(after));
     shown
@@ -59,6 +59,7 @@ fn lines(start: u64, code: &[u8]) -> Vec<Line> {
     options.set_uppercase_hex(false);
     options.set_space_after_operand_separator(true);
     options.set_branch_leading_zeros(false);
+    options.set_show_branch_size(false);
     let mut lines = Vec::new();
     while decoder.can_decode() {
         let from = decoder.position();

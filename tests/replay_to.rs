@@ -344,5 +344,8 @@ fn ctrl_c_on_the_way_to_an_event_leaves_nothing_behind() {
     assert!(sent.expect("kill runs").success());
     let status = replaying.wait().expect("it ends");
     assert_eq!(status.code(), Some(130));
-    assert!(!machine.iter().any(|id| support::is_alive(*id)));
+    // The host ends the guests' processes with their kernel's, each in its own time.
+    wait_until("the end of all of it", || {
+        !machine.iter().any(|id| support::is_alive(*id))
+    });
 }

@@ -9,9 +9,14 @@ use tempfile::TempDir;
 use trapline_analyzer::Analysis;
 use trapline_trace_format::event::{Nanos, ProcessId};
 
-/// A copy of a golden trace: reading one leaves tables beside it.
+/// A copy of the golden trace of format version 2: reading one leaves tables beside it.
 fn golden() -> (TempDir, PathBuf) {
-    let kept = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/traces/v2/family.trap");
+    golden_of("v2")
+}
+
+fn golden_of(version: &str) -> (TempDir, PathBuf) {
+    let traces = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/traces");
+    let kept = traces.join(version).join("family.trap");
     let folder = tempfile::tempdir().expect("a folder");
     let copy = folder.path().join("family.trap");
     fs::create_dir(&copy).expect("a folder");
@@ -46,6 +51,17 @@ fn the_statistics_of_a_golden_trace_stay_what_they_were() {
         first,
         "from log and from tables"
     );
+}
+
+#[test]
+fn the_statistics_of_a_golden_trace_with_inputs_stay_what_they_were() {
+    let (_folder, trace) = golden_of("v3");
+    assert_snapshot!(printed(&["stat"], &trace));
+    // Its machine was not kept: that is said, and nothing is guessed.
+    let replay = run(&["replay"], &trace);
+    assert_eq!(replay.status.code(), Some(1));
+    let errors = String::from_utf8_lossy(&replay.stderr).into_owned();
+    assert_eq!(errors.trim_end().lines().count(), 1, "{errors}");
 }
 
 #[test]

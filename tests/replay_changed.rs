@@ -5,8 +5,8 @@ mod support;
 
 use std::path::{Path, PathBuf};
 
-use support::replay::{Ran, events, fault_of_replay, replay, rewritten};
-use support::{Scratch, descendants, stderr, text, trapline, wait_until};
+use support::replay::{Ran, ctrl_c_ends_all, events, fault_of_replay, replay, rewritten};
+use support::{Scratch, stderr, text, trapline};
 use trapline_trace_format::event::{Cause, Event, EventKind};
 use trapline_trace_format::folder::ReplayPart;
 
@@ -302,22 +302,5 @@ fn a_replay_in_which_nothing_happens_any_more_is_given_up() {
 fn ctrl_c_ends_a_replay_and_leaves_nothing_behind() {
     let scratch = Scratch::new();
     let trace = endless(&scratch);
-    let mut replaying = trapline()
-        .arg("replay")
-        .arg(&trace)
-        .spawn()
-        .expect("replay runs");
-    let id = replaying.id();
-    wait_until("a machine", || descendants(id).len() >= 2);
-    let machine = descendants(id);
-    let sent = std::process::Command::new("kill")
-        .args(["-INT", &id.to_string()])
-        .status();
-    assert!(sent.expect("kill runs").success());
-    let status = replaying.wait().expect("it ends");
-    assert_eq!(status.code(), Some(130));
-    // They end with the kernel's own, in their own time.
-    wait_until("an empty host", || {
-        !machine.iter().any(|id| support::is_alive(*id))
-    });
+    ctrl_c_ends_all(trapline().arg("replay").arg(&trace));
 }

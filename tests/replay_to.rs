@@ -8,8 +8,8 @@ use std::path::{Path, PathBuf};
 
 use programs::{Program, Tool, available};
 use serde_json::Value;
-use support::replay::{events, rewritten};
-use support::{Scratch, descendants, stderr, stdout, text, trapline, wait_until};
+use support::replay::{ctrl_c_ends_all, events, rewritten};
+use support::{Scratch, stderr, stdout, text, trapline};
 use trapline_trace_format::event::{Cause, Event, EventKind, ThreadState, Trap};
 
 /// `replay --to` with these options; status and everything printed.
@@ -330,22 +330,5 @@ fn ctrl_c_on_the_way_to_an_event_leaves_nothing_behind() {
     // Without its timer interrupts it never gets to the end.
     let trace = rewritten(&trace, remove, |_, _| {});
     let last = events(&trace).len().to_string();
-    let mut replaying = trapline()
-        .args(["replay", "--to", &last])
-        .arg(&trace)
-        .spawn()
-        .expect("replay runs");
-    let id = replaying.id();
-    wait_until("a machine", || descendants(id).len() >= 2);
-    let machine = descendants(id);
-    let sent = std::process::Command::new("kill")
-        .args(["-INT", &id.to_string()])
-        .status();
-    assert!(sent.expect("kill runs").success());
-    let status = replaying.wait().expect("it ends");
-    assert_eq!(status.code(), Some(130));
-    // The host ends the guests' processes with their kernel's, each in its own time.
-    wait_until("the end of all of it", || {
-        !machine.iter().any(|id| support::is_alive(*id))
-    });
+    ctrl_c_ends_all(trapline().args(["replay", "--to", &last]).arg(&trace));
 }

@@ -4,14 +4,14 @@
 //! one that it was made from.
 
 use std::path::{Path, PathBuf};
-use std::process::Output;
+use std::process::{Command, Output};
 
 use serde_json::Value;
 use trapline_trace_format::event::Event;
 use trapline_trace_format::folder::{ReplayPart, Trace, TraceWriter};
 use trapline_trace_format::meta::Outcome;
 
-use super::{text, trapline};
+use super::{descendants, is_alive, text, trapline, wait_until};
 
 /// A replay that was run.
 pub(crate) struct Ran {
@@ -35,6 +35,24 @@ pub(crate) fn replay(trace: &Path, options: &[&str]) -> Ran {
         runs: runs.as_array().expect("an array").clone(),
         output,
     }
+}
+
+/// Starts a replay that does not end by itself, interrupts it, and sees that nothing of it is left.
+pub(crate) fn ctrl_c_ends_all(command: &mut Command) {
+    let mut replaying = command.spawn().expect("replay runs");
+    let id = replaying.id();
+    wait_until("a machine", || descendants(id).len() >= 2);
+    let machine = descendants(id);
+    let sent = Command::new("kill")
+        .args(["-INT", &id.to_string()])
+        .status();
+    assert!(sent.expect("kill runs").success());
+    let status = replaying.wait().expect("it ends");
+    assert_eq!(status.code(), Some(130));
+    // The host ends the guests' processes with their kernel's, each in its own time.
+    wait_until("the end of all of it", || {
+        !machine.iter().any(|id| is_alive(*id))
+    });
 }
 
 impl Ran {

@@ -200,5 +200,6 @@ fn meta(outcome: Outcome) -> Meta {
         witnesses: Witnesses::NotCompared,
         tables: Default::default(),
         replay: Default::default(),
+        replay_data: Default::default(),
     }
 }

@@ -10,7 +10,7 @@ use serde::Serialize;
 use trapline_reports::text::escape::escape;
 use trapline_reports::units;
 use trapline_tracer::replay::{
-    Divergence, End, Recording, ReplayOptions, Replayed, Trust, Verified, replay,
+    Divergence, End, Recording, ReplayOptions, Replayed, Searches, Trust, Verified, replay,
 };
 
 use super::load::cannot_read;
@@ -103,6 +103,8 @@ struct Run<'a> {
     left: u64,
     /// What was compared, and was the same.
     verified: Verified,
+    /// What it took to find where the timer had come.
+    searches: &'a Searches,
     /// How long it took.
     took_ns: u64,
 }
@@ -120,6 +122,7 @@ impl<'a> Run<'a> {
             divergence,
             left,
             verified: run.verified,
+            searches: &run.searches,
             took_ns: run.took.as_nanos() as u64,
         }
     }
@@ -174,6 +177,9 @@ fn text(runs: &[Replayed], recorded: Duration) -> String {
             units::bytes(verified.memory_bytes)
         ),
     );
+    if last.searches.count > 0 {
+        row("", searches(&last.searches));
+    }
     row(
         "other ticks",
         format!(
@@ -198,4 +204,21 @@ fn text(runs: &[Replayed], recorded: Duration) -> String {
         ),
     );
     text
+}
+
+/// What it took to find the preempted states.
+fn searches(searches: &Searches) -> String {
+    let compiled = match searches.compiled {
+        0 => String::new(),
+        some => format!(
+            "; in {} the comparison was compiled into the program",
+            units::count(some)
+        ),
+    };
+    format!(
+        "found by comparing {} arrivals there each (median; {} to {}){compiled}",
+        units::count(searches.compared_median),
+        units::count(searches.compared_min),
+        units::count(searches.compared_max),
+    )
 }

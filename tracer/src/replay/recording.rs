@@ -99,6 +99,11 @@ impl Recording {
         self.trace.meta()
     }
 
+    /// Whether the instructions that read the time stamp counter trap in it.
+    pub(super) fn traps_tsc(&self) -> bool {
+        region::parameters_from(&self.boot).is_some_and(|parameters| parameters.trap_tsc != 0)
+    }
+
     /// Why the trace is not whole, in one line; nothing when it is.
     #[must_use]
     pub fn incomplete(&self) -> Option<String> {

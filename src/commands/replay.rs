@@ -1,5 +1,6 @@
 //! `trapline replay`: a recorded machine does it all again, and every event is held against the recorded one.
 
+mod measured;
 mod stopped;
 
 use std::fmt::Write;
@@ -9,6 +10,8 @@ use anyhow::Context;
 use serde::Serialize;
 use trapline_reports::text::escape::escape;
 use trapline_reports::units;
+use trapline_tracer::TracerError;
+use trapline_tracer::record::Stop;
 use trapline_tracer::replay::{
     Divergence, End, Recording, ReplayOptions, Replayed, Searches, Trust, Verified, replay,
 };
@@ -40,22 +43,42 @@ pub(crate) fn run(args: &ReplayArgs) -> anyhow::Result<Exit> {
     if let Some(at) = args.to {
         return stopped::run(args, &recording, &options, at);
     }
+    if args.measure {
+        return measured::run(args, &recording, &options);
+    }
+    let runs = repeat(args, args.times.unwrap_or(1), |stop, progress| {
+        replay(&recording, &options, stop, progress)
+    })?;
+    show(args, &recording, &runs)
+}
+
+/// Replays, and the signal that ended them early.
+struct Runs {
+    all: Vec<Replayed>,
+    interrupted_by: Option<i32>,
+}
+
+/// Has `replay` run so many times, unless one is not the same or somebody ends it; with progress.
+fn repeat(
+    args: &ReplayArgs,
+    times: u32,
+    mut replay: impl FnMut(&Stop, &mut dyn FnMut(u64, u64)) -> Result<Replayed, TracerError>,
+) -> anyhow::Result<Runs> {
     let mut runs: Vec<Replayed> = Vec::new();
     let mut interrupted_by = None;
-    for round in 1..=args.times.max(1) {
+    for round in 1..=times {
         let bar = terminal::bar();
-        let of = if args.times > 1 {
-            format!("replaying, {round} of {}", args.times)
+        let of = if times > 1 {
+            format!("replaying, {round} of {times}")
         } else {
             "replaying".to_owned()
         };
         bar.set_message(of);
-        let (replayed, signal) = with_signals(|stop| {
-            replay(&recording, &options, stop, |events, all| {
-                bar.set_length(all);
-                bar.set_position(events);
-            })
-        })?;
+        let mut progress = |events, all| {
+            bar.set_length(all);
+            bar.set_position(events);
+        };
+        let (replayed, signal) = with_signals(|stop| replay(stop, &mut progress))?;
         bar.finish_and_clear();
         let replayed =
             replayed.with_context(|| format!("cannot replay {}", args.trace.display()))?;
@@ -66,30 +89,33 @@ pub(crate) fn run(args: &ReplayArgs) -> anyhow::Result<Exit> {
             break;
         }
     }
-    show(args, &recording, &runs, interrupted_by)
+    Ok(Runs {
+        all: runs,
+        interrupted_by,
+    })
 }
 
 /// Prints what came of the replays; the status says it, too.
-fn show(
-    args: &ReplayArgs,
-    recording: &Recording,
-    runs: &[Replayed],
-    interrupted_by: Option<i32>,
-) -> anyhow::Result<Exit> {
+fn show(args: &ReplayArgs, recording: &Recording, runs: &Runs) -> anyhow::Result<Exit> {
     let recorded = Duration::from_nanos(recording.meta().wall_ns.max(0) as u64);
     terminal::print(&if args.json {
-        let runs: Vec<Run> = runs.iter().map(Run::of).collect();
+        let runs: Vec<Run> = runs.all.iter().map(Run::of).collect();
         format!("{}\n", serde_json::to_string_pretty(&runs)?)
     } else {
-        text(runs, recorded)
+        text(&runs.all, recorded)
     })?;
-    Ok(match (runs.last().map(|run| &run.end), interrupted_by) {
+    Ok(exit(recording, runs))
+}
+
+/// The status that says what came of the replays.
+fn exit(recording: &Recording, runs: &Runs) -> Exit {
+    match (runs.all.last().map(|run| &run.end), runs.interrupted_by) {
         (Some(End::Diverged(_)), _) => Exit::Diverged,
         (_, Some(signal)) => Exit::Program(128 + signal as u8),
         (Some(End::Interrupted { .. }), None) => Exit::Error,
         _ if recording.incomplete().is_some() => Exit::Incomplete,
         _ => Exit::Fine,
-    })
+    }
 }
 
 /// A replay as JSON.

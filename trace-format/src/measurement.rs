@@ -57,6 +57,21 @@ impl SwitchKind {
     }
 }
 
+/// A checksum of what these passages are, in their order.
+#[must_use]
+pub fn schedule_crc32(passages: &[Passage]) -> u32 {
+    let mut hasher = crc32fast::Hasher::new();
+    for passage in passages {
+        let (what, number) = match *passage {
+            Passage::Visit { cause, number } => (cause as u8, number),
+            Passage::Switch(kind) => (0, kind as i32),
+        };
+        hasher.update(&[what]);
+        hasher.update(&number.to_le_bytes());
+    }
+    hasher.finalize()
+}
+
 /// What the passages of a schedule cost.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -101,7 +116,7 @@ pub struct Metric {
     pub name: String,
     /// How many passages of this kind the schedule has.
     pub count: u64,
-    /// For each replay, the median of its passages: the values that comparisons rest upon.
+    /// For each replay, the mean of the middle half of its passages: the values that comparisons rest upon.
     pub replays_ns: Vec<f64>,
     /// The median of `replays_ns`.
     pub median: Estimate,

@@ -93,6 +93,12 @@ impl Recording {
         })
     }
 
+    /// The trace folder's own name.
+    #[must_use]
+    pub fn name(&self) -> String {
+        self.trace.name()
+    }
+
     /// What meta.json says of it.
     #[must_use]
     pub fn meta(&self) -> &meta::Meta {

@@ -16,6 +16,7 @@ use serde::{Deserialize, Serialize};
 use trapline_trace_format::measurement::{CONFIDENCE, Estimate, Measurement, Metric};
 
 use super::rank_test::{holm, least_p_value, p_value};
+use super::settings::settings;
 use crate::measurement::ratio_of_medians;
 
 /// Two measurements beside each other.
@@ -203,12 +204,11 @@ fn caveats(base: &Measurement, new: &Measurement) -> Vec<String> {
         base.tool_version.clone(),
         new.tool_version.clone(),
     );
-    for (what, describe) in super::SETTINGS {
-        differs(
-            what,
-            describe(&base.trace.target),
-            describe(&new.trace.target),
-        );
+    let set_in_new = settings(&new.trace.target);
+    for (what, value) in settings(&base.trace.target) {
+        if let Some((_, other)) = set_in_new.iter().find(|(name, _)| *name == what) {
+            differs(what, value, other.clone());
+        }
     }
     if base.trace.schedule_crc32 != new.trace.schedule_crc32 {
         lines.push(format!(

@@ -43,7 +43,7 @@ impl Measuring {
     /// When the host cannot be asked what it is.
     pub fn new(recording: &Recording, options: &ReplayOptions) -> Result<Self, TracerError> {
         let clock = Clock::start();
-        let host = host::facts(&clock, options.cpu)?;
+        let host = host::facts(&clock, Some(options.cpu))?;
         // Where the counter's instructions trap, they would in the kernel, too.
         let is_counter = clock.source() == Source::Tsc && !recording.traps_tsc();
         let (stopwatch, unit_ns) = if is_counter {
@@ -141,7 +141,7 @@ mod tests {
         let host = Host {
             cpu: String::new(),
             cpus: 1,
-            pinned_cpu: 0,
+            pinned_cpu: None,
             kernel: String::new(),
             clock: String::new(),
             hypervisor: None,

@@ -7,8 +7,11 @@
 
 use trapline_trace_format::measurement::{CONFIDENCE, Estimate};
 
-/// How often a sample is drawn anew.
+/// How often samples are drawn anew: large ones more seldom, as they differ less, down to this many times.
 const DRAWS: usize = 4000;
+const DRAWS_MIN: usize = 200;
+/// Values that are drawn all in all, if that is enough.
+const DRAWN: usize = 4_000_000;
 const SEED: u64 = 0x7472_6170_6c69_6e65;
 
 /// The median, of the middle two if their number is even; 0 of nothing. The values are reordered.
@@ -89,7 +92,8 @@ pub(crate) fn ratio_of_medians(base: &[f64], new: &[f64]) -> Option<Estimate> {
         to.extend((0..from.len()).map(|_| from[random.below(from.len())]));
     };
     let (mut of_base, mut of_new) = (Vec::new(), Vec::new());
-    let mut ratios: Vec<f64> = (0..DRAWS)
+    let draws = (DRAWN / (base.len() + new.len())).clamp(DRAWS_MIN, DRAWS);
+    let mut ratios: Vec<f64> = (0..draws)
         .map(|_| {
             draw(base, &mut of_base);
             draw(new, &mut of_new);

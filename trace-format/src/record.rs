@@ -125,6 +125,7 @@ mod kind {
     pub(super) const MAP_CHANGED: u8 = 15;
     pub(super) const SAMPLES: u8 = 16;
     pub(super) const PREEMPTED: u8 = 17;
+    pub(super) const MEMORY_LEFT: u8 = 18;
 }
 
 /// Appends the record of `event` to `bytes`.

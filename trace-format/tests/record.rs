@@ -142,6 +142,13 @@ fn kind() -> impl Strategy<Value = EventKind> {
                 state: Box::new(state),
             }
         }),
+        (space(), any::<u64>(), any::<u64>()).prop_map(|(space, digest, bytes)| {
+            EventKind::MemoryLeft {
+                space,
+                digest,
+                bytes,
+            }
+        }),
         (any::<u8>(), any::<u32>(), action()).prop_map(|(signal, sender, action)| {
             EventKind::Signal {
                 signal,

@@ -234,7 +234,8 @@ impl Fold {
             EventKind::Console { .. }
             | EventKind::Input { .. }
             | EventKind::Samples { .. }
-            | EventKind::Preempted { .. } => Ok(()),
+            | EventKind::Preempted { .. }
+            | EventKind::MemoryLeft { .. } => Ok(()),
         }
     }
 

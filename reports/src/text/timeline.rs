@@ -168,9 +168,10 @@ impl Machine<'_> {
             EventKind::MapChanged { space, change } => {
                 vec![Row::Kernel(self.map_changed(event, *space, change))]
             }
-            EventKind::Held { .. } | EventKind::Samples { .. } | EventKind::Preempted { .. } => {
-                Vec::new()
-            }
+            EventKind::Held { .. }
+            | EventKind::Samples { .. }
+            | EventKind::Preempted { .. }
+            | EventKind::MemoryLeft { .. } => Vec::new(),
         }
     }
 

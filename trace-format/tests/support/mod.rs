@@ -169,6 +169,11 @@ pub(crate) fn one_of_each() -> Vec<Event> {
                 ..ThreadState::default()
             }),
         },
+        EventKind::MemoryLeft {
+            space: SpaceId(3),
+            digest: 7,
+            bytes: 4096,
+        },
         EventKind::Held {
             until: 12,
             space: SpaceId(3),

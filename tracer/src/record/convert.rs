@@ -124,6 +124,11 @@ pub(crate) fn entry(record: &Record, origin: u64) -> Result<Entry, TracerError> 
             sender: process(record.number),
             action: action(record)?,
         },
+        Kind::MemoryLeft => EventKind::MemoryLeft {
+            space: space(record.words[0]),
+            digest: record.words[1],
+            bytes: record.words[2],
+        },
         Kind::Map => EventKind::MapChanged {
             space: space(record.words[0]),
             change: change(record)?,

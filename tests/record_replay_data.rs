@@ -24,10 +24,8 @@ const JOBS: [&str; 10] = [
 ];
 
 fn is_for_replay(kind: &EventKind) -> bool {
-    matches!(
-        kind,
-        EventKind::Samples { .. } | EventKind::Preempted { .. }
-    )
+    use EventKind::{MemoryLeft, Preempted, Samples};
+    matches!(kind, Samples { .. } | Preempted { .. } | MemoryLeft { .. })
 }
 
 #[test]
@@ -56,7 +54,10 @@ fn with_replay_data_which_is_the_usual_a_trace_has_both() {
     let scratch = Scratch::new();
     let trace = scratch.record("with.trap", &JOBS);
     let kept = events(&trace);
-    assert!(kept.iter().any(|event| is_for_replay(&event.kind)));
+    let has = |is: fn(&EventKind) -> bool| kept.iter().any(|event| is(&event.kind));
+    assert!(has(|kind| matches!(kind, EventKind::Samples { .. })));
+    assert!(has(|kind| matches!(kind, EventKind::Preempted { .. })));
+    assert!(has(|kind| matches!(kind, EventKind::MemoryLeft { .. })));
     let meta = Trace::open(&trace).expect("a trace").meta().clone();
     assert_eq!(meta.replay_data, ReplayData::Kept);
     let json = std::fs::read_to_string(trace.join("meta.json")).expect("meta.json");

@@ -35,6 +35,7 @@ pub(crate) fn meta(outcome: Outcome) -> Meta {
             kernel: "6.18".to_owned(),
             clock: "tsc".to_owned(),
             hypervisor: None,
+            processor: None,
         },
         calibration: Calibration::default(),
         outcome,

@@ -198,9 +198,16 @@ fn text(runs: &[Replayed], recorded: Duration) -> String {
     row(
         "preemptions",
         format!(
-            "{}, each at the same instruction with the same registers and memory ({} compared)",
-            units::count(verified.preemptions),
-            units::bytes(verified.memory_bytes)
+            "{}, each at the same instruction with the same registers and memory",
+            units::count(verified.preemptions)
+        ),
+    );
+    row(
+        "memory",
+        format!(
+            "{} compared, there and at {}",
+            units::bytes(verified.memory_bytes),
+            units::things(verified.memories, "end of a program", "ends of programs")
         ),
     );
     if last.searches.count > 0 {

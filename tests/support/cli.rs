@@ -187,6 +187,7 @@ fn meta(outcome: Outcome, wall_ns: Nanos) -> Meta {
             kernel: "6.0".to_owned(),
             clock: "tsc".to_owned(),
             hypervisor: None,
+            processor: None,
         },
         calibration: Calibration::default(),
         outcome,

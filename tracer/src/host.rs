@@ -6,6 +6,7 @@ use trapline_trace_format::meta::Host;
 
 use crate::clock::Clock;
 use crate::error::{During, TracerError};
+use crate::processor;
 
 /// The CPUs that this process may use, in ascending order.
 ///
@@ -35,6 +36,10 @@ pub fn facts(clock: &Clock, pinned_cpu: Option<usize>) -> Result<Host, TracerErr
         kernel: release.unwrap_or_else(|_| "unknown".to_owned()),
         clock: clock.source().word().to_owned(),
         hypervisor: hypervisor(&cpu_info),
+        processor: Some(match pinned_cpu {
+            Some(cpu) => processor::on(cpu)?,
+            None => processor::here(),
+        }),
     })
 }
 

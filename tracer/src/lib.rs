@@ -18,6 +18,7 @@ mod error;
 pub mod host;
 pub mod machine;
 pub mod measure;
+mod processor;
 mod ptrace;
 pub mod record;
 pub mod replay;

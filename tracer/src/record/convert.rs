@@ -146,6 +146,11 @@ pub(crate) fn entry(record: &Record, origin: u64) -> Result<Entry, TracerError> 
             action: action(record)?,
             info: Vec::new(),
         },
+        Kind::MemoryLeft => EventKind::MemoryLeft {
+            space: space(record.words[0]),
+            digest: record.words[1],
+            bytes: record.words[2],
+        },
         Kind::Map => EventKind::MapChanged {
             space: space(record.words[0]),
             change: change(record)?,

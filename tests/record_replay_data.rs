@@ -109,12 +109,12 @@ fn a_replay_tells_how_many_arrivals_were_compared_for_each_preemption() {
     assert!(of("compared") >= most && most < 10_000, "{searches}");
     // A loop that changes nothing is where it was when the stay began: nothing is to be looked for, and that is said, too.
     let job = "tight jump";
-    let jobs = ["--job", job, "--job", job, "--limit", "60ms"];
+    let jobs = ["--job", job, "--job", job, "--limit", "400ms"];
     let options = [&["--tracer", "none", "--quantum", "1ms"], &jobs[..]].concat();
     let ran = replay(&scratch.record("jump.trap", &options), &[]);
     let count = number(ran.last(), "/searches/count") as u64;
     assert_eq!(count, ran.verified("preemptions"), "{}", text(&ran.output));
-    assert!(count > 2, "{}", text(&ran.output));
+    assert!(count > 0, "{}", text(&ran.output));
     assert_eq!(number(ran.last(), "/searches/compared_min"), 0.0);
     // Where nothing is preempted, nothing is looked for.
     let trace = scratch.record("calm.trap", &["--tracer", "none", "--job", "hello"]);

@@ -10,7 +10,7 @@ use serde::Serialize;
 use trapline_reports::text::escape::escape;
 use trapline_reports::units;
 use trapline_tracer::replay::{
-    Divergence, End, Recording, ReplayOptions, Replayed, Trust, Verified, replay,
+    AnyCpu, Divergence, End, Recording, ReplayOptions, Replayed, Trust, Verified, replay,
 };
 
 use super::load::cannot_read;
@@ -18,7 +18,7 @@ use crate::cli::ReplayArgs;
 use crate::exit::Exit;
 use crate::images::images;
 use crate::machine_options::duration;
-use crate::run_machine::{machine_cpu, with_signals};
+use crate::run_machine::with_signals;
 use crate::terminal;
 
 /// Replays as often as asked for; the first difference ends it.
@@ -33,8 +33,16 @@ pub(crate) fn run(args: &ReplayArgs) -> anyhow::Result<Exit> {
             args.trace.display()
         ));
     }
+    let any_cpu = if args.any_cpu {
+        AnyCpu::Tried
+    } else {
+        AnyCpu::Refused
+    };
+    for note in recording.check_host(any_cpu)? {
+        terminal::warn(&format!("{}: {note}", args.trace.display()));
+    }
     let options = ReplayOptions {
-        cpu: machine_cpu()?,
+        cpu: recording.cpu()?,
         patience: duration(args.patience),
     };
     if let Some(at) = args.to {

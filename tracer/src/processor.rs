@@ -5,7 +5,8 @@
 
 use raw_cpuid::native_cpuid::cpuid_count;
 use raw_cpuid::{
-    CpuId, ExtendedFeatures, ExtendedProcessorFeatureIdentifiers, FeatureInfo, native_cpuid::CpuIdReaderNative,
+    CpuId, ExtendedFeatures, ExtendedProcessorFeatureIdentifiers, FeatureInfo,
+    native_cpuid::CpuIdReaderNative,
 };
 use trapline_trace_format::meta::{Processor, XsavePart};
 
@@ -14,7 +15,10 @@ use crate::record::Pinned;
 
 type Basic = (&'static str, fn(&FeatureInfo) -> bool);
 type Structured = (&'static str, fn(&ExtendedFeatures) -> bool);
-type Extended = (&'static str, fn(&ExtendedProcessorFeatureIdentifiers) -> bool);
+type Extended = (
+    &'static str,
+    fn(&ExtendedProcessorFeatureIdentifiers) -> bool,
+);
 
 /// What programs use without asking the kernel, by the names of /proc/cpuinfo.
 const BASIC: [Basic; 16] = [
@@ -86,8 +90,12 @@ const EXTENDED: [Extended; 9] = [
 
 /// What each level of the instruction set has on top of the one below (x86-64 psABI, table 3.1).
 const LEVELS: [&[&str]; 3] = [
-    &["cx16", "lahf_lm", "popcnt", "pni", "sse4_1", "sse4_2", "ssse3"],
-    &["avx", "avx2", "bmi1", "bmi2", "f16c", "fma", "abm", "movbe", "osxsave"],
+    &[
+        "cx16", "lahf_lm", "popcnt", "pni", "sse4_1", "sse4_2", "ssse3",
+    ],
+    &[
+        "avx", "avx2", "bmi1", "bmi2", "f16c", "fma", "abm", "movbe", "osxsave",
+    ],
     &["avx512f", "avx512bw", "avx512cd", "avx512dq", "avx512vl"],
 ];
 
@@ -133,7 +141,10 @@ fn features(id: &CpuId<CpuIdReaderNative>) -> Vec<String> {
     [
         having(id.get_feature_info(), &BASIC),
         having(id.get_extended_feature_info(), &STRUCTURED),
-        having(id.get_extended_processor_and_feature_identifiers(), &EXTENDED),
+        having(
+            id.get_extended_processor_and_feature_identifiers(),
+            &EXTENDED,
+        ),
     ]
     .concat()
 }
@@ -240,13 +251,22 @@ mod tests {
         let processor = here();
         // The host may hide what the CPU says, and never adds to it.
         for (name, _) in BASIC.iter().filter(|(name, _)| flags.contains(name)) {
-            assert!(processor.features.iter().any(|feature| feature == name), "{name}");
+            assert!(
+                processor.features.iter().any(|feature| feature == name),
+                "{name}"
+            );
         }
         for (name, _) in STRUCTURED.iter().filter(|(name, _)| flags.contains(name)) {
-            assert!(processor.features.iter().any(|feature| feature == name), "{name}");
+            assert!(
+                processor.features.iter().any(|feature| feature == name),
+                "{name}"
+            );
         }
         for (name, _) in EXTENDED.iter().filter(|(name, _)| flags.contains(name)) {
-            assert!(processor.features.iter().any(|feature| feature == name), "{name}");
+            assert!(
+                processor.features.iter().any(|feature| feature == name),
+                "{name}"
+            );
         }
     }
 

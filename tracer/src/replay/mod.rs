@@ -6,6 +6,7 @@
 //! | file | what |
 //! |---|---|
 //! | `recording.rs` | a trace that can be replayed |
+//! | `fit.rs`, `limits.rs` | whether this host's CPU and limits allow it |
 //! | `script.rs` | its inputs, as the kernel reads them |
 //! | `machine.rs` | the machine that gets them |
 //! | `inspect.rs` | a replay that stops behind an event, and what is seen there |
@@ -14,8 +15,10 @@
 
 mod compare;
 mod divergence;
+mod fit;
 mod history;
 mod inspect;
+mod limits;
 mod machine;
 mod memory;
 mod recording;
@@ -28,7 +31,7 @@ pub use divergence::Divergence;
 pub use history::{ProcessRow, ThreadStatus};
 pub use inspect::{At, Exactness, Inspected, Snapshot, Wanted, inspect};
 pub use memory::Bytes;
-pub use recording::{Recording, Trust};
+pub use recording::{AnyCpu, Recording, Trust};
 
 use crate::error::TracerError;
 use crate::machine::Machine;

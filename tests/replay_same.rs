@@ -73,6 +73,7 @@ fn loops_of_every_kind_are_interrupted_at_the_same_place() {
         "memory 50000000",
         "word 20000000",
         "copy 1000",
+        "fill 40",
         "vector 20000000",
     ];
     let mut faults = Vec::new();

@@ -16,6 +16,7 @@
 mod analysis;
 pub mod comparison;
 mod error;
+mod measurement;
 mod plot_data;
 mod statistics;
 pub mod summary;
@@ -26,7 +27,9 @@ mod testing;
 
 pub use analysis::Analysis;
 pub use comparison::compare;
+pub use comparison::{Measured, MeasuredComparison, MeasuredRow, Verdict, compare_measured};
 pub use error::AnalyzerError;
+pub use measurement::{About, measurement};
 pub use summary::{Comparison, PlotData, Summary};
 pub use syscall_names::syscall_name;
 pub use trapline_trace_format::maps::Mapping;

@@ -29,6 +29,9 @@ pub(crate) struct RecordArgs {
     /// Witness outside of the kernel; none shows what tracing costs
     #[arg(long, value_enum, default_value_t = TracerKind::Ptrace)]
     pub(crate) tracer: TracerKind,
+    /// Whether the trace gets what a replay needs; off shows what that costs
+    #[arg(long, value_enum, default_value_t = Switch::On)]
+    pub(crate) replay_data: Switch,
     /// One program with its arguments, after all --job: a built-in guest by its name, a static program of this host by its
     /// path, or with --root a program in there
     #[arg(

@@ -198,5 +198,6 @@ fn meta(outcome: Outcome, wall_ns: Nanos) -> Meta {
         witnesses: Witnesses::NotCompared,
         tables: std::collections::BTreeMap::new(),
         replay: std::collections::BTreeMap::new(),
+        replay_data: Default::default(),
     }
 }

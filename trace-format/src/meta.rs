@@ -48,6 +48,26 @@ pub struct Meta {
     /// What a replay starts with: file name under `replay/` to its length and checksum.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub replay: BTreeMap<String, ReplayFile>,
+    /// Whether it was recorded with what a replay needs.
+    #[serde(default, skip_serializing_if = "ReplayData::is_kept")]
+    pub replay_data: ReplayData,
+}
+
+/// Whether a trace has what a replay needs: inputs and preemption states in the log, the machine in `replay/`.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ReplayData {
+    /// It has, as far as the version goes and nothing is missing.
+    #[default]
+    Kept,
+    /// It was left out on purpose (`record --replay-data off`): nothing of it was noted.
+    LeftOut,
+}
+
+impl ReplayData {
+    fn is_kept(&self) -> bool {
+        *self == Self::Kept
+    }
 }
 
 /// What ran.

@@ -566,6 +566,7 @@ pub(crate) fn meta(wall_ns: i64) -> Meta {
         },
         tables: BTreeMap::new(),
         replay: BTreeMap::new(),
+        replay_data: Default::default(),
     }
 }
 

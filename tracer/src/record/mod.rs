@@ -19,9 +19,10 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use trapline_trace_format::event::{Event, EventKind};
 use trapline_trace_format::folder::TraceWriter;
-use trapline_trace_format::meta::{FORMAT_VERSION, Meta, Outcome, Witnesses};
+use trapline_trace_format::meta::{FORMAT_VERSION, Meta, Outcome, ReplayData, Witnesses};
 
 pub(crate) use alone::run as run_alone;
+pub(crate) use convert::Search;
 pub(crate) use observe::{Ending, Observer, Sink};
 pub(crate) use pin::Pinned;
 pub(crate) use standstill::Standstill;
@@ -42,6 +43,8 @@ pub struct RecordOptions {
     pub machine: MachineOptions,
     /// Whether the tracer is a witness, too (`--tracer ptrace`), or the kernel's log is all there is (`none`).
     pub traced: bool,
+    /// Whether the trace gets what a replay needs.
+    pub replay_data: ReplayData,
     /// End the machine after this long.
     pub limit: Option<Duration>,
     /// The trace folder to make.
@@ -110,19 +113,25 @@ pub fn record(
         witnesses: Witnesses::NotCompared,
         tables: std::collections::BTreeMap::new(),
         replay: std::collections::BTreeMap::new(),
+        replay_data: options.replay_data,
     };
     let writer = TraceWriter::create(&options.output, &meta)?;
     let mut folder = UnfinishedFolder {
         path: &options.output,
         keep: false,
     };
-    let ready = prepared.ready(&clock, options.traced)?;
-    let parts = ready.parts();
-    let parts: Vec<_> = parts
-        .iter()
-        .map(|(part, bytes)| (*part, &**bytes))
-        .collect();
-    writer.keep_for_replay(&parts, &mut meta)?;
+    let mut ready = prepared.ready(&clock, options.traced)?;
+    match options.replay_data {
+        ReplayData::Kept => {
+            let parts = ready.parts();
+            let parts: Vec<_> = parts
+                .iter()
+                .map(|(part, bytes)| (*part, &**bytes))
+                .collect();
+            writer.keep_for_replay(&parts, &mut meta)?;
+        }
+        ReplayData::LeftOut => ready.parameters.noted = 0,
+    }
     let mut sink = Recorder {
         writer,
         events: 0,

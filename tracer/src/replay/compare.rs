@@ -7,8 +7,10 @@ use serde::Serialize;
 use trapline_trace_format::event::{Cause, Event, EventKind, Nanos};
 
 use super::divergence::{Divergence, describe, difference};
+use super::passages::Passages;
+use super::searches::Searches;
 use crate::error::TracerError;
-use crate::record::Sink;
+use crate::record::{Search, Sink};
 
 /// What was the same in recording and replay.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
@@ -54,6 +56,11 @@ pub(super) struct Comparison<I: Iterator<Item = (u64, Event)>> {
     is_tick: bool,
     /// The number of the last event that was the same, and its time.
     last: (u64, Nanos),
+    /// What the passages took, if that is wanted.
+    passages: Option<Passages>,
+    /// What the stopwatch shows at the event that comes next.
+    host_time: u64,
+    searches: Vec<Search>,
 }
 
 /// Whether an event is the machine's own doing. The tracer's stops are not repeated, inputs are given.
@@ -87,7 +94,25 @@ impl<I: Iterator<Item = (u64, Event)>> Comparison<I> {
             state: State::Going,
             is_tick: false,
             last: (0, 0),
+            passages: None,
+            host_time: 0,
+            searches: Vec::new(),
         }
+    }
+
+    /// From now on it is noted what each passage takes.
+    pub(super) fn time_passages(&mut self) {
+        self.passages = Some(Passages::default());
+    }
+
+    /// What the passages took that were the same; nothing if that was not wanted.
+    pub(super) fn into_passages(self) -> Passages {
+        self.passages.unwrap_or_default()
+    }
+
+    /// What it took to find the points so far.
+    pub(super) fn searches(&self) -> Searches {
+        Searches::of(&self.searches)
     }
 
     pub(super) fn state(&self) -> &State {
@@ -155,6 +180,14 @@ impl<I: Iterator<Item = (u64, Event)>> Comparison<I> {
 }
 
 impl<I: Iterator<Item = (u64, Event)>> Sink for Comparison<I> {
+    fn host_time(&mut self, host_time: u64) {
+        self.host_time = host_time;
+    }
+
+    fn searched(&mut self, search: Search) {
+        self.searches.push(search);
+    }
+
     fn event(&mut self, came: &Event) -> Result<(), TracerError> {
         if self.state != State::Going || !is_compared(came) {
             return Ok(());
@@ -164,6 +197,9 @@ impl<I: Iterator<Item = (u64, Event)>> Sink for Comparison<I> {
         let difference = match self.recorded.next_if(is_same) {
             Some((number, event)) => {
                 self.count(&event);
+                if let Some(passages) = &mut self.passages {
+                    passages.take(&event, self.host_time);
+                }
                 self.last = (number, event.time);
                 if !self.is_whole && self.recorded.peek().is_none() {
                     self.state = State::AllCame;

@@ -135,6 +135,7 @@ pub fn inspect(
         over => Ok(Inspected::Ended(Replayed {
             end: end(over, recording, &mut comparison, stop),
             verified: comparison.verified(),
+            searches: comparison.searches(),
             took: start.elapsed(),
         })),
     }

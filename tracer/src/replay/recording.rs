@@ -164,10 +164,21 @@ impl Recording {
             .ok_or_else(|| TracerError::Options("no CPU may be used".to_owned()))
     }
 
+    /// The trace folder's own name.
+    #[must_use]
+    pub fn name(&self) -> String {
+        self.trace.name()
+    }
+
     /// What meta.json says of it.
     #[must_use]
     pub fn meta(&self) -> &meta::Meta {
         self.trace.meta()
+    }
+
+    /// Whether the instructions that read the time stamp counter trap in it.
+    pub(super) fn traps_tsc(&self) -> bool {
+        region::parameters_from(&self.boot).is_some_and(|parameters| parameters.trap_tsc != 0)
     }
 
     /// Why the trace is not whole, in one line; nothing when it is.

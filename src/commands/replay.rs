@@ -175,6 +175,9 @@ fn text(runs: &[Replayed], recorded: Duration) -> String {
     };
     let heading = match &last.end {
         End::Same => format!("the same to the end{times}: {same}"),
+        End::SameUntilCut { left: 0 } => {
+            format!("the same as far as the recording goes{times}: {same}")
+        }
         End::SameUntilCut { left } => format!(
             "the same as far as the recording goes{times}: {same}; the last {} could not be repeated, \
              as the machine was ended before their inputs were written down",

@@ -142,6 +142,9 @@ pub(crate) struct ReplayArgs {
     /// Also replay what could harm this host: a trace with another kernel than this version's, or without kernel protection
     #[arg(long)]
     pub(crate) trust: bool,
+    /// Also replay on a CPU that cannot do all that the recorded one could; a program that chose its code by that diverges
+    #[arg(long)]
+    pub(crate) any_cpu: bool,
     /// Stop behind this event and show registers, code, memory map and processes; a number, or a time as 12.5ms for the last
     /// event until then
     #[arg(long, value_name = "EVENT", value_parser = parse_at, conflicts_with = "times")]

@@ -13,7 +13,7 @@ use trapline_reports::units;
 use trapline_tracer::TracerError;
 use trapline_tracer::record::Stop;
 use trapline_tracer::replay::{
-    Divergence, End, Recording, ReplayOptions, Replayed, Searches, Trust, Verified, replay,
+    AnyCpu, Divergence, End, Recording, ReplayOptions, Replayed, Searches, Trust, Verified, replay,
 };
 
 use super::load::cannot_read;
@@ -21,7 +21,7 @@ use crate::cli::ReplayArgs;
 use crate::exit::Exit;
 use crate::images::images;
 use crate::machine_options::duration;
-use crate::run_machine::{machine_cpu, with_signals};
+use crate::run_machine::with_signals;
 use crate::terminal;
 
 /// Replays as often as asked for; the first difference ends it.
@@ -36,8 +36,16 @@ pub(crate) fn run(args: &ReplayArgs) -> anyhow::Result<Exit> {
             args.trace.display()
         ));
     }
+    let any_cpu = if args.any_cpu {
+        AnyCpu::Tried
+    } else {
+        AnyCpu::Refused
+    };
+    for note in recording.check_host(any_cpu)? {
+        terminal::warn(&format!("{}: {note}", args.trace.display()));
+    }
     let options = ReplayOptions {
-        cpu: machine_cpu()?,
+        cpu: recording.cpu()?,
         patience: duration(args.patience),
     };
     if let Some(at) = args.to {
@@ -167,6 +175,9 @@ fn text(runs: &[Replayed], recorded: Duration) -> String {
     };
     let heading = match &last.end {
         End::Same => format!("the same to the end{times}: {same}"),
+        End::SameUntilCut { left: 0 } => {
+            format!("the same as far as the recording goes{times}: {same}")
+        }
         End::SameUntilCut { left } => format!(
             "the same as far as the recording goes{times}: {same}; the last {} could not be repeated, \
              as the machine was ended before their inputs were written down",

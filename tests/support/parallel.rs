@@ -32,7 +32,7 @@ pub(crate) fn on_all_cpus<T: Send, R: Send>(items: Vec<T>, work: impl Fn(T) -> R
 }
 
 /// CPUs that this process may use (proc(5)).
-fn allowed_cpus() -> Vec<usize> {
+pub(crate) fn allowed_cpus() -> Vec<usize> {
     let status = std::fs::read_to_string("/proc/self/status").expect("an own status");
     let list = status
         .lines()

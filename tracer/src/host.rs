@@ -43,6 +43,16 @@ pub fn facts(clock: &Clock, pinned_cpu: Option<usize>) -> Result<Host, TracerErr
     })
 }
 
+/// Level of the CPU's instruction set (x86-64-v1 to v4), and whether the host could make CPUID trap (arch_prctl(2),
+/// ARCH_CPUID). It is not made to: few CPUs can, and a trace would say other things on those that can.
+#[must_use]
+pub fn instruction_set() -> (u8, bool) {
+    let cpu_info = std::fs::read_to_string("/proc/cpuinfo").unwrap_or_default();
+    let can_trap = cpu_field(&cpu_info, "flags")
+        .is_some_and(|flags| flags.split(' ').any(|flag| flag == "cpuid_fault"));
+    (processor::here().level, can_trap)
+}
+
 /// Value of a field of the first CPU in /proc/cpuinfo.
 fn cpu_field<'a>(cpu_info: &'a str, field: &str) -> Option<&'a str> {
     cpu_info.lines().find_map(|line| {

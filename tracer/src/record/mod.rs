@@ -17,7 +17,7 @@ mod traced;
 use std::path::PathBuf;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use trapline_trace_format::event::{Event, EventKind};
+use trapline_trace_format::event::{Event, EventKind, Nanos};
 use trapline_trace_format::folder::TraceWriter;
 use trapline_trace_format::meta::{FORMAT_VERSION, Meta, Outcome, ReplayData, Witnesses};
 
@@ -135,6 +135,7 @@ pub fn record(
     let mut sink = Recorder {
         writer,
         events: 0,
+        last_time: 0,
         witnesses: witness::Comparison::default(),
         listener,
     };
@@ -142,11 +143,27 @@ pub fn record(
     let boot_start = clock.now();
     let ran = run(options, ready, &clock, stop, &mut sink);
     folder.keep = sink.events > 0;
-    let ending = ran?;
-
     let Recorder {
-        writer, witnesses, ..
+        writer,
+        witnesses,
+        events,
+        last_time,
+        ..
     } = sink;
+    let ending = match ran {
+        Ok(ending) => ending,
+        Err(error) => {
+            if events > 0 {
+                meta.wall_ns = last_time;
+                meta.outcome = Outcome::Failed {
+                    reason: error.to_string(),
+                };
+                // If the trace itself cannot be written, that is the error that there is already.
+                let _ = writer.finish(meta);
+            }
+            return Err(error);
+        }
+    };
     meta.wall_ns = ending.wall_ns;
     meta.boot_ns = ending
         .origin
@@ -222,6 +239,8 @@ impl Drop for UnfinishedFolder<'_> {
 struct Recorder<'a> {
     writer: TraceWriter,
     events: u64,
+    /// When the last of them was, as far as it is known by then.
+    last_time: Nanos,
     witnesses: witness::Comparison,
     listener: &'a mut dyn Listener,
 }
@@ -238,6 +257,7 @@ impl Recorder<'_> {
 impl Sink for Recorder<'_> {
     fn event(&mut self, event: &Event) -> Result<(), TracerError> {
         self.events += 1;
+        self.last_time = self.last_time.max(event.time);
         self.writer.log().append(event)?;
         self.witnesses.take(event);
         if let EventKind::Console { bytes } = &event.kind {

@@ -6,6 +6,7 @@
 //! | file | what |
 //! |---|---|
 //! | `recording.rs` | a trace that can be replayed |
+//! | `fit.rs`, `limits.rs` | whether this host's CPU and limits allow it |
 //! | `script.rs` | its inputs, as the kernel reads them |
 //! | `machine.rs` | the machine that gets them |
 //! | `inspect.rs` | a replay that stops behind an event, and what is seen there |
@@ -16,8 +17,10 @@
 
 mod compare;
 mod divergence;
+mod fit;
 mod history;
 mod inspect;
+mod limits;
 mod machine;
 mod measure;
 mod memory;
@@ -34,7 +37,7 @@ pub use history::{ProcessRow, ThreadStatus};
 pub use inspect::{At, Exactness, Inspected, Snapshot, Wanted, inspect};
 pub use measure::Measuring;
 pub use memory::Bytes;
-pub use recording::{Recording, Trust};
+pub use recording::{AnyCpu, Recording, Trust};
 pub use searches::Searches;
 
 use crate::error::TracerError;

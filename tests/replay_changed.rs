@@ -291,7 +291,7 @@ fn what_lacks_something_or_is_of_another_version_is_refused() {
     let old = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/traces/v2/family.trap");
     let said = refusal(&replay(&old, &[]));
     assert!(
-        said.contains("it has no replay/kernel; record it again"),
+        said.contains("it is of format version 2, which came before replays; record it again"),
         "{said}"
     );
     let said = refusal(&replay(&scratch.path("none"), &[]));

@@ -310,7 +310,7 @@ fn the_key_to_the_kernel_is_in_no_trace() {
 
 /// A trace of a program that never ends and whose timer interrupts are gone.
 fn endless(scratch: &Scratch) -> PathBuf {
-    let options = ["--tracer", "none", "--limit", "100ms", "--", "greedy"];
+    let options = ["--tracer", "none", "--limit", "400ms", "--", "greedy"];
     let trace = scratch.record("greedy.trap", &options);
     let remove = |events: &mut Vec<Event>| events.retain(|event| !is_tick(&event.kind));
     rewritten(&trace, remove, nothing)

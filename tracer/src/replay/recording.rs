@@ -19,6 +19,9 @@ use crate::machine::{Images, Job, signal_frame_bytes};
 use crate::processor;
 use crate::ptrace::region;
 
+/// The first format version whose traces hold what a replay needs.
+const FIRST_VERSION: u32 = 3;
+
 /// What a trace may do to the host that it is replayed on. Its kernel is a program like any other, and only a kernel that
 /// protects itself keeps the programs of the trace inside the machine.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -62,6 +65,13 @@ impl Recording {
     /// asks for more trust than it gets.
     pub fn open(path: &Path, images: &Images, trust: Trust) -> Result<Self, TracerError> {
         let trace = Trace::open(path)?;
+        let version = trace.meta().format_version;
+        if version < FIRST_VERSION {
+            return Err(TracerError::Options(format!(
+                "{} cannot be replayed: it is of format version {version}, which came before replays; record it again",
+                path.display()
+            )));
+        }
         let [kernel, archive, boot] = [
             trace.replay_part(ReplayPart::Kernel)?,
             trace.replay_part(ReplayPart::Initramfs)?,

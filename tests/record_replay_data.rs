@@ -107,6 +107,16 @@ fn a_replay_tells_how_many_arrivals_were_compared_for_each_preemption() {
     let [least, median, most] = ["compared_min", "compared_median", "compared_max"].map(of);
     assert!(least <= median && median <= most, "{searches}");
     assert!(of("compared") >= most && most < 10_000, "{searches}");
+    // A loop that changes nothing is where it was when the stay began: nothing is to be looked for, and that is said, too.
+    let job = "tight jump";
+    let jobs = ["--job", job, "--job", job, "--limit", "400ms"];
+    let options = [&["--tracer", "none", "--quantum", "1ms"], &jobs[..]].concat();
+    let ran = replay(&scratch.record("jump.trap", &options), &[]);
+    let count = number(ran.last(), "/searches/count") as u64;
+    // Its end was cut off, maybe between what was found and what would have been compared there.
+    let compared = ran.verified("preemptions");
+    assert!(count >= compared && compared > 1, "{}", text(&ran.output));
+    assert_eq!(number(ran.last(), "/searches/compared_min"), 0.0);
     // Where nothing is preempted, nothing is looked for.
     let trace = scratch.record("calm.trap", &["--tracer", "none", "--job", "hello"]);
     let ran = replay(&trace, &[]);

@@ -114,7 +114,7 @@ fn groups(passages: &[Passage]) -> BTreeMap<Group, Vec<usize>> {
 }
 
 fn metric(name: String, places: &[usize], rounds: &[&[f32]]) -> Metric {
-    let of_round = |round: &&[f32]| {
+    let of_round = |round: &&[f32]| -> Vec<f64> {
         places
             .iter()
             .map(|place| f64::from(round[*place]))
@@ -235,7 +235,7 @@ mod tests {
         assert_eq!(passages.total_ns, 150.0);
         assert_eq!(of(&made, "syscalls.getpid.kernel").least_ns, 30.0);
         // One replay alone shows the noise.
-        let one = measurement(about(), &vec![call(39); 5], &rounds[..1]);
+        let one = measurement(about(), &[call(39); 5], &rounds[..1]);
         assert!(of(&one, "syscalls.getpid.kernel").passages.max_ns > 9000.0);
     }
 

@@ -15,7 +15,7 @@ const DRAWN: usize = 4_000_000;
 const SEED: u64 = 0x7472_6170_6c69_6e65;
 
 /// The median, of the middle two if their number is even; 0 of nothing. The values are reordered.
-pub(crate) fn median(values: &mut Vec<f64>) -> f64 {
+pub(crate) fn median(values: &mut [f64]) -> f64 {
     values.sort_unstable_by(f64::total_cmp);
     let middle = values.len() / 2;
     match values.len() {
@@ -27,7 +27,7 @@ pub(crate) fn median(values: &mut Vec<f64>) -> f64 {
 
 /// The mean of the middle half: a quarter of the values is left out at each end, or as much of a value as makes a quarter.
 /// 0 of nothing. The values are reordered.
-pub(super) fn midmean(values: &mut Vec<f64>) -> f64 {
+pub(super) fn midmean(values: &mut [f64]) -> f64 {
     values.sort_unstable_by(f64::total_cmp);
     let quarter = values.len() as f64 / 4.0;
     // How much of the value lies in the middle half of the range from 0 to 1 per value.
@@ -81,7 +81,7 @@ fn outermost(size: usize) -> Option<usize> {
 
 /// The median of `new` divided by that of `base`, with its interval; none if the base's is 0 or either is empty.
 pub(crate) fn ratio_of_medians(base: &[f64], new: &[f64]) -> Option<Estimate> {
-    let ratio = |base: &mut Vec<f64>, new: &mut Vec<f64>| median(new) / median(base);
+    let ratio = |base: &mut [f64], new: &mut [f64]| median(new) / median(base);
     let point = ratio(&mut base.to_vec(), &mut new.to_vec());
     if base.is_empty() || new.is_empty() || !point.is_finite() {
         return None;
@@ -132,9 +132,9 @@ mod tests {
 
     #[test]
     fn medians_are_in_the_middle() {
-        assert_eq!(median(&mut vec![3.0, 1.0, 2.0]), 2.0);
-        assert_eq!(median(&mut vec![4.0, 1.0, 2.0, 3.0]), 2.5);
-        assert_eq!(median(&mut Vec::new()), 0.0);
+        assert_eq!(median(&mut [3.0, 1.0, 2.0]), 2.0);
+        assert_eq!(median(&mut [4.0, 1.0, 2.0, 3.0]), 2.5);
+        assert_eq!(median(&mut []), 0.0);
     }
 
     #[test]

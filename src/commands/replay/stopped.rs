@@ -65,7 +65,7 @@ pub(super) fn run(
         // It says itself why it got no further.
         Inspected::Ended(replayed) => {
             let runs = super::Runs {
-                all: vec![replayed],
+                all: vec![*replayed],
                 interrupted_by: signal,
             };
             super::show(args, recording, &runs)

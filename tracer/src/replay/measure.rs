@@ -145,6 +145,7 @@ mod tests {
             kernel: String::new(),
             clock: String::new(),
             hypervisor: None,
+            processor: None,
         };
         Measuring {
             clock: Clock::start(),

@@ -108,7 +108,7 @@ impl Losing {
 
 #[cfg(test)]
 mod tests {
-    use trapline_trace_format::event::{Cause, Trap};
+    use trapline_trace_format::event::{Abi, Cause, Trap};
 
     use super::*;
 
@@ -124,6 +124,7 @@ mod tests {
     fn trap(process: u32, thread: u32, cause: Cause, number: i32) -> Event {
         let trap = Trap {
             cause,
+            abi: Abi::X86_64,
             number,
             instruction: 0,
             address: 0,

@@ -109,6 +109,15 @@ impl Clock {
         (self.base, self.multiplier)
     }
 
+    /// CLOCK_MONOTONIC at time 0, in nanoseconds: for times that the host stamps with that clock.
+    #[must_use]
+    pub fn monotonic_base(&self) -> i64 {
+        match self.source {
+            Source::Tsc => monotonic_ns() as i64 - self.now() as i64,
+            Source::Monotonic => self.base as i64,
+        }
+    }
+
     /// What one reading costs, in nanoseconds: the mean of a thousand in a row, the best of five tries.
     #[must_use]
     pub fn cost_ns(&self) -> f64 {

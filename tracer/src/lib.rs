@@ -8,6 +8,7 @@
 //! | [`witness`] | the two witnesses held against each other, event for event |
 //! | [`mod@calibrate`], [`mod@measure`] | what the instruments cost; what the doors cost |
 //! | [`clock`], [`host`] | the time, and what the trace says of the host |
+//! | [`host_events`] | what Linux itself tells of traced threads: switches, page faults, accounts |
 //! | `ptrace` | the fence: ptrace, fork, waiting; a request on a running task cannot be written |
 //!
 //! Nothing here knows polars, clap or reports; the caller hands in options and gets a finished trace folder.
@@ -16,6 +17,7 @@ pub mod calibrate;
 pub mod clock;
 mod error;
 pub mod host;
+pub mod host_events;
 pub mod machine;
 pub mod measure;
 mod ptrace;

@@ -55,7 +55,8 @@ fn read_words(tid: Pid, address: u64, bytes: &mut [u8]) -> usize {
     let mut read = 0;
     while read < bytes.len() {
         let at = address.wrapping_add(read as u64);
-        let Ok(word) = nix::sys::ptrace::read(tid, std::ptr::without_provenance_mut(at as usize & !7))
+        let Ok(word) =
+            nix::sys::ptrace::read(tid, std::ptr::without_provenance_mut(at as usize & !7))
         else {
             break;
         };

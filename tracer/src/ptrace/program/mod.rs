@@ -6,6 +6,7 @@
 //! | [`stop`] | a raw wait status decoded once, and waiting |
 //! | [`task`] | requests on a task: of one that is stopped all, of one that runs almost none |
 //! | [`start`] | fork and execve of a program that is traced from its first call on |
+//! | [`probe`] | a child that measures what a stop costs |
 //! | [`memory`] | reading the memory of a stopped task |
 //! | [`interrupts`] | signals to the tracer itself, and its timer |
 //!
@@ -13,6 +14,7 @@
 
 pub(crate) mod interrupts;
 pub(crate) mod memory;
+pub(crate) mod probe;
 pub(crate) mod start;
 pub(crate) mod stop;
 pub(crate) mod task;

@@ -91,6 +91,16 @@ impl Launch {
             }
             ForkResult::Parent { child } => child,
         };
+        Self::trace(pid, wanted, go, news)
+    }
+
+    /// Stops a child that waits until `go` is closed.
+    pub(super) fn trace(
+        pid: Pid,
+        wanted: Wanted,
+        go: OwnedFd,
+        news: OwnedFd,
+    ) -> Result<Self, TracerError> {
         let task = Task(pid);
         let stopped = task
             .seize(wanted)
@@ -138,7 +148,9 @@ fn first_stop() -> Result<Stopped, TracerError> {
         match wait()? {
             Waited::Stopped(stopped, Stop::Trap) => return Ok(stopped),
             // Something sent it a signal already, which comes again behind the stop that was asked for.
-            Waited::Stopped(stopped, Stop::Signal(signal)) => stopped.resume(Until::Event, signal)?,
+            Waited::Stopped(stopped, Stop::Signal(signal)) => {
+                stopped.resume(Until::Event, signal)?
+            }
             Waited::Stopped(stopped, _) => stopped.resume(Until::Event, 0)?,
             Waited::Interrupted => {}
             Waited::Ended(..) | Waited::NoneLeft => {
@@ -172,13 +184,7 @@ fn execute(raw: &Raw) -> Result<Infallible, (u8, Errno)> {
         install(raw.filter).map_err(|errno| (FILTERING, errno))?;
     }
     // SAFETY: path and vectors are zero-terminated and outlive the call, which does not return if it succeeds.
-    unsafe {
-        libc::execve(
-            raw.path,
-            raw.arguments.as_ptr(),
-            raw.environment.as_ptr(),
-        )
-    };
+    unsafe { libc::execve(raw.path, raw.arguments.as_ptr(), raw.environment.as_ptr()) };
     Err((EXECUTING, Errno::last()))
 }
 

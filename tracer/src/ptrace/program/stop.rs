@@ -16,7 +16,7 @@ pub(crate) enum Waited {
     Stopped(Stopped, Stop),
     /// A task is no more.
     Ended(Pid, End),
-    /// A signal to the tracer came first, or nothing has happened yet.
+    /// A signal to the tracer came first.
     Interrupted,
     /// No task is left.
     NoneLeft,
@@ -108,20 +108,12 @@ pub(crate) fn decode_end(status: i32) -> End {
 /// Waits until a task of the calling thread stops or ends, or a signal comes.
 pub(crate) fn wait() -> Result<Waited, TracerError> {
     // Each thread has the tasks that it traces itself; those of other threads are none of its business.
-    wait_for(libc::__WALL | libc::__WNOTHREAD)
-}
-
-/// As [`wait`], but says [`Waited::Interrupted`] where it would have to wait.
-pub(crate) fn look() -> Result<Waited, TracerError> {
-    wait_for(libc::__WALL | libc::__WNOTHREAD | libc::WNOHANG)
-}
-
-fn wait_for(options: i32) -> Result<Waited, TracerError> {
+    let options = libc::__WALL | libc::__WNOTHREAD;
     let mut status = 0;
     // SAFETY: the status outlives the call; no usage is asked for.
     let pid = unsafe { libc::wait4(-1, &raw mut status, options, std::ptr::null_mut()) };
     match Errno::result(pid) {
-        Ok(0) | Err(Errno::EINTR) => Ok(Waited::Interrupted),
+        Err(Errno::EINTR) => Ok(Waited::Interrupted),
         Err(Errno::ECHILD) => Ok(Waited::NoneLeft),
         Err(errno) => Err(errno).during("wait for the traced programs"),
         Ok(pid) => {
@@ -152,8 +144,14 @@ mod tests {
             (stopped(0, libc::SIGSTOP), Stop::Signal(libc::SIGSTOP)),
             (stopped(0, 64), Stop::Signal(64)),
             (event(libc::PTRACE_EVENT_FORK), Stop::NewTask(NewTask::Fork)),
-            (event(libc::PTRACE_EVENT_VFORK), Stop::NewTask(NewTask::Vfork)),
-            (event(libc::PTRACE_EVENT_CLONE), Stop::NewTask(NewTask::Clone)),
+            (
+                event(libc::PTRACE_EVENT_VFORK),
+                Stop::NewTask(NewTask::Vfork),
+            ),
+            (
+                event(libc::PTRACE_EVENT_CLONE),
+                Stop::NewTask(NewTask::Clone),
+            ),
             (event(libc::PTRACE_EVENT_EXEC), Stop::Exec),
             (event(libc::PTRACE_EVENT_EXIT), Stop::Exit),
             (event(libc::PTRACE_EVENT_SECCOMP), Stop::Seccomp),

@@ -34,9 +34,8 @@ impl Wanted {
         let mut options =
             libc::PTRACE_O_TRACESYSGOOD | libc::PTRACE_O_TRACEEXEC | libc::PTRACE_O_TRACEEXIT;
         if self.new_tasks {
-            options |= libc::PTRACE_O_TRACEFORK
-                | libc::PTRACE_O_TRACEVFORK
-                | libc::PTRACE_O_TRACECLONE;
+            options |=
+                libc::PTRACE_O_TRACEFORK | libc::PTRACE_O_TRACEVFORK | libc::PTRACE_O_TRACECLONE;
         }
         if self.seccomp {
             options |= libc::PTRACE_O_TRACESECCOMP;
@@ -94,8 +93,6 @@ pub(crate) struct Entry {
     /// Behind the instruction.
     pub(crate) instruction: u64,
     pub(crate) arguments: [u64; 6],
-    /// What the filter that asked for the stop says; 0 without one.
-    pub(crate) filter_data: u32,
 }
 
 /// `struct ptrace_syscall_info`.
@@ -233,7 +230,7 @@ fn call_stop(info: &RawInfo) -> CallStop {
     const ENTRY: u8 = 1;
     const EXIT: u8 = 2;
     const SECCOMP: u8 = 3;
-    let [number, arguments @ .., data] = info.data;
+    let [number, arguments @ .., _] = info.data;
     match info.op {
         ENTRY | SECCOMP => CallStop::Entry(Entry {
             abi: match info.arch {
@@ -244,7 +241,6 @@ fn call_stop(info: &RawInfo) -> CallStop {
             number: number as i32,
             instruction: info.instruction,
             arguments,
-            filter_data: if info.op == SECCOMP { data as u32 } else { 0 },
         }),
         EXIT => CallStop::Return(number as i64),
         _ => CallStop::Elsewhere,
@@ -304,7 +300,6 @@ mod tests {
                     number: number as i32,
                     instruction: 7,
                     arguments: [1, 2, 3, 4, 5, 6],
-                    filter_data: 0,
                 })
             );
         }

@@ -8,7 +8,7 @@ use std::fs::{self, File, Permissions};
 use std::os::unix::fs::{MetadataExt, PermissionsExt};
 use std::os::unix::process::ExitStatusExt;
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, ExitStatus, Stdio};
+use std::process::{Child, ChildStdin, Command, ExitStatus, Stdio};
 use std::sync::atomic::{AtomicU32, Ordering::Relaxed};
 use std::time::{Duration, Instant};
 
@@ -116,11 +116,23 @@ impl Started {
 
     /// Starts any command.
     pub(crate) fn of(mut command: Command, scratch: Scratch) -> Self {
+        command.stdin(Stdio::null());
+        Self::spawn(command, scratch)
+    }
+
+    /// Starts any command, and gives the other end of its standard input.
+    pub(crate) fn with_keys(mut command: Command, scratch: Scratch) -> (Self, ChildStdin) {
+        command.stdin(Stdio::piped());
+        let started = Self::spawn(command, scratch);
+        let keys = started.child.borrow_mut().stdin.take().expect("a pipe");
+        (started, keys)
+    }
+
+    fn spawn(mut command: Command, scratch: Scratch) -> Self {
         let left = Left::new();
         let file = |name| File::create(scratch.path(name)).expect("a file");
         let child = command
             .env(MARK, &left.mark)
-            .stdin(Stdio::null())
             .stdout(file("stdout"))
             .stderr(file("stderr"))
             .spawn()

@@ -31,8 +31,14 @@ impl Traced {
         // The recorder starts in its own folder.
         let started = Started::new(user, &recorder(Path::new("a.trap"), options, line));
         let traced = Self::ended(started, "a.trap");
-        traced.started.left.assert_none();
+        traced.assert_nothing_left();
         traced
+    }
+
+    /// No process of it is left.
+    #[track_caller]
+    pub(crate) fn assert_nothing_left(&self) {
+        self.started.left.assert_none();
     }
 
     /// Waits for the end of a recording.

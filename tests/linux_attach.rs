@@ -38,13 +38,19 @@ fn wait_until_traced(process: u32) {
 fn assert_let_go(process: u32) {
     for thread in threads(process) {
         assert!(!is_traced(thread), "thread {thread} is traced");
-        assert!(!matches!(state(thread), Some('t' | 'T')), "thread {thread} is stopped");
+        assert!(
+            !matches!(state(thread), Some('t' | 'T')),
+            "thread {thread} is stopped"
+        );
     }
 }
 
 #[test]
 fn a_running_program_with_threads_is_traced_and_let_go() {
-    for user in [User::Same, User::Nobody].into_iter().filter(|user| user.is_there()) {
+    for user in [User::Same, User::Nobody]
+        .into_iter()
+        .filter(|user| user.is_there())
+    {
         let Some(line) = program("workers") else {
             return;
         };
@@ -57,12 +63,20 @@ fn a_running_program_with_threads_is_traced_and_let_go() {
             send(signal, recording.id());
             let traced = Traced::ended(recording, "a.trap");
             assert_let_go(workers.id());
-            assert_eq!(Trace::open(&traced.path).expect("a trace").completeness(), None, "{}", traced.run);
+            assert_eq!(
+                Trace::open(&traced.path).expect("a trace").completeness(),
+                None,
+                "{}",
+                traced.run
+            );
             let calls = traced.count(Abi::X86_64, GETPPID);
             assert!(calls > 0, "round {round}: {}", traced.run);
         }
         let run = workers.end();
-        assert_eq!((run.status, run.stdout.as_str()), (5, "calls: 16000, disturbed: 0\n"));
+        assert_eq!(
+            (run.status, run.stdout.as_str()),
+            (5, "calls: 16000, disturbed: 0\n")
+        );
     }
 }
 
@@ -78,7 +92,10 @@ fn a_killed_recorder_lets_go_what_it_did_not_start() {
     send("KILL", recording.id());
     recording.end();
     let run = workers.end();
-    assert_eq!((run.status, run.stdout.as_str()), (5, "calls: 16000, disturbed: 0\n"));
+    assert_eq!(
+        (run.status, run.stdout.as_str()),
+        (5, "calls: 16000, disturbed: 0\n")
+    );
 }
 
 #[test]
@@ -90,7 +107,10 @@ fn a_recording_ends_with_the_program_that_it_was_attached_to() {
     wait_until("its threads", || threads(workers.id()).len() == 5);
     let recording = attach(User::Same, workers.id(), &[]);
     let run = workers.end();
-    assert_eq!((run.status, run.stdout.as_str()), (5, "calls: 16000, disturbed: 0\n"));
+    assert_eq!(
+        (run.status, run.stdout.as_str()),
+        (5, "calls: 16000, disturbed: 0\n")
+    );
     let traced = Traced::ended(recording, "a.trap");
     assert_eq!(traced.ends().len(), 1);
     assert_eq!(traced.exited(), 5);
@@ -143,4 +163,23 @@ fn what_cannot_be_attached_to_is_said_in_a_line() {
     let run = recording.end();
     assert!(run.status == 1 || run.status == 2, "{run}");
     assert_eq!(run.stderr.lines().count(), 1, "{run}");
+}
+
+#[test]
+fn a_family_that_grows_while_it_is_attached_to_is_let_go_whole() {
+    let Some(line) = program("endless") else {
+        return;
+    };
+    let endless = Started::new(User::Same, &line);
+    endless.wait_for_output("goes on");
+    for delay in [0, 3, 10, 25, 60, 120] {
+        let recording = attach(User::Same, endless.id(), &[]);
+        wait_until("it is traced", || is_traced(endless.id()));
+        std::thread::sleep(Duration::from_millis(delay));
+        send("INT", recording.id());
+        recording.end();
+        for (process, _) in endless.left.processes() {
+            assert_let_go(process);
+        }
+    }
 }

@@ -14,7 +14,13 @@ use trapline_trace_format::meta::{Detail, Target};
 use linux::{Traced, as_bare};
 
 /// Programs that make the same calls in every run.
-const PROGRAMS: [&str; 5] = ["vfork_spawn", "int80", "bits32", "own_filter", "thousand_children"];
+const PROGRAMS: [&str; 5] = [
+    "vfork_spawn",
+    "int80",
+    "bits32",
+    "own_filter",
+    "thousand_children",
+];
 
 /// Calls that returned and, of these, errors, by table and number.
 type Totals = BTreeMap<(Abi, i32), (u64, u64)>;
@@ -45,12 +51,23 @@ fn totals_of_tallies(traced: &Traced) -> Totals {
 #[test]
 fn a_summary_has_the_totals_of_a_full_recording() {
     for line in PROGRAMS {
-        let (Some(full), Some(summary)) = (as_bare(line, &[]), as_bare(line, &["--summary-only"])) else {
+        let (Some(full), Some(summary)) = (as_bare(line, &[]), as_bare(line, &["--summary-only"]))
+        else {
             return;
         };
-        assert!(matches!(summary.meta.target, Target::Linux { detail: Detail::Summary, .. }));
+        assert!(matches!(
+            summary.meta.target,
+            Target::Linux {
+                detail: Detail::Summary,
+                ..
+            }
+        ));
         assert_eq!(summary.calls().len(), 0, "{line}: no call is an event");
-        assert_eq!(totals_of_tallies(&summary), totals_of_events(&full), "{line}");
+        assert_eq!(
+            totals_of_tallies(&summary),
+            totals_of_events(&full),
+            "{line}"
+        );
         assert_eq!(summary.ends().len(), full.ends().len(), "{line}");
         assert_eq!(summary.killed(), full.killed(), "{line}");
     }

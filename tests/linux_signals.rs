@@ -26,7 +26,9 @@ fn endless(user: User, delay: Duration) -> Option<Started> {
 
 /// From before the program starts to well into its work.
 fn delays() -> impl Iterator<Item = Duration> {
-    [0, 5, 15, 30, 60, 90, 130, 200, 350].map(Duration::from_millis).into_iter()
+    [0, 5, 15, 30, 60, 90, 130, 200, 350]
+        .map(Duration::from_millis)
+        .into_iter()
 }
 
 /// What was written can be read, if it came to that.
@@ -36,8 +38,16 @@ fn assert_readable(started: &Started) {
     if !trace.join("meta.json").exists() {
         return;
     }
-    let output = trapline().arg("stat").arg(&trace).output().expect("stat runs");
-    assert!(matches!(output.status.code(), Some(0 | 4)), "{}", text(&output));
+    let output = trapline()
+        .arg("stat")
+        .arg(&trace)
+        .output()
+        .expect("stat runs");
+    assert!(
+        matches!(output.status.code(), Some(0 | 4)),
+        "{}",
+        text(&output)
+    );
 }
 
 #[track_caller]
@@ -53,7 +63,10 @@ fn assert_ends_cleanly(signal: &str, number: i32) {
         assert_readable(&started);
         if let Ok(trace) = Trace::open(&started.scratch.path("a.trap")) {
             let meta = trace.meta();
-            assert!(matches!(meta.outcome, Outcome::Interrupted { .. }), "after {delay:?}: {meta:?}");
+            assert!(
+                matches!(meta.outcome, Outcome::Interrupted { .. }),
+                "after {delay:?}: {meta:?}"
+            );
             assert_eq!(trace.completeness(), None, "after {delay:?}");
         }
     }
@@ -90,7 +103,9 @@ fn what_a_killed_recorder_wrote_before_is_not_lost() {
         return;
     };
     let log = started.scratch.path("a.trap").join("events.log");
-    wait_until("some of the log is written", || log.metadata().is_ok_and(|log| log.len() > 50_000));
+    wait_until("some of the log is written", || {
+        log.metadata().is_ok_and(|log| log.len() > 50_000)
+    });
     send("KILL", started.id());
     started.end();
     started.left.assert_none();

@@ -115,7 +115,10 @@ fn an_interactive_shell_has_job_control() {
     terminal.wait_for("status-130");
     let traced = terminal.end();
     assert_eq!(traced.run.status, 7, "{}", traced.run);
-    assert_eq!(Trace::open(&traced.path).expect("a trace").completeness(), None);
+    assert_eq!(
+        Trace::open(&traced.path).expect("a trace").completeness(),
+        None
+    );
     assert_eq!(traced.signals(20, "stop"), 1);
     assert_eq!(traced.killed(), [2]);
 }
@@ -131,7 +134,10 @@ fn ctrl_c_is_the_programs_to_handle() {
     let traced = terminal.end();
     assert_eq!(traced.run.status, 9, "{}", traced.run);
     assert!(traced.run.stdout.contains("caught"), "{}", traced.run);
-    assert_eq!(Trace::open(&traced.path).expect("a trace").completeness(), None);
+    assert_eq!(
+        Trace::open(&traced.path).expect("a trace").completeness(),
+        None
+    );
 }
 
 #[test]
@@ -148,7 +154,8 @@ fn ctrl_c_ends_a_program_that_does_not_handle_it() {
 
 #[test]
 fn ctrl_z_stops_and_fg_goes_on_with_recorder_and_program() {
-    let Some(mut terminal) = Terminal::record_in_shell(&["sleep", "1"], "echo slept-$((20 + 1))") else {
+    let Some(mut terminal) = Terminal::record_in_shell(&["sleep", "1"], "echo slept-$((20 + 1))")
+    else {
         return;
     };
     terminal.wait_for_process("sleep", &['S']);
@@ -159,7 +166,10 @@ fn ctrl_z_stops_and_fg_goes_on_with_recorder_and_program() {
     terminal.press("exit 4\n");
     let traced = terminal.end();
     assert_eq!(traced.run.status, 4, "{}", traced.run);
-    assert_eq!(Trace::open(&traced.path).expect("a trace").completeness(), None);
+    assert_eq!(
+        Trace::open(&traced.path).expect("a trace").completeness(),
+        None
+    );
     assert_eq!(traced.ends().len(), 1);
 }
 
@@ -167,7 +177,12 @@ fn ctrl_z_stops_and_fg_goes_on_with_recorder_and_program() {
 fn standard_input_and_output_are_the_programs_own() {
     let scratch = Scratch::new();
     let trace = scratch.path("a.trap");
-    let line = ["sh", "-c", "read first; echo \"$first\" is first; cat; echo error >&2"].map(Into::into);
+    let line = [
+        "sh",
+        "-c",
+        "read first; echo \"$first\" is first; cat; echo error >&2",
+    ]
+    .map(Into::into);
     let words = recorder(&trace, &[], &line);
     let mut child = Command::new(&words[0])
         .args(&words[1..])
@@ -180,6 +195,9 @@ fn standard_input_and_output_are_the_programs_own() {
     keys.write_all(b"one\ntwo\nthree\n").expect("written");
     drop(keys);
     let output = child.wait_with_output().expect("it ends");
-    assert_eq!(String::from_utf8_lossy(&output.stdout), "one is first\ntwo\nthree\n");
+    assert_eq!(
+        String::from_utf8_lossy(&output.stdout),
+        "one is first\ntwo\nthree\n"
+    );
     assert!(String::from_utf8_lossy(&output.stderr).starts_with("error\n"));
 }

@@ -26,7 +26,9 @@ fn record() -> Option<Traced> {
 /// What the program measured, in nanoseconds.
 fn measured(traced: &Traced, what: &str) -> Nanos {
     let lines = traced.run.stdout.lines();
-    let value = lines.filter_map(|line| line.strip_prefix(what)?.trim().parse().ok()).next();
+    let value = lines
+        .filter_map(|line| line.strip_prefix(what)?.trim().parse().ok())
+        .next();
     value.unwrap_or_else(|| panic!("no {what}: {}", traced.run))
 }
 
@@ -34,7 +36,10 @@ fn measured(traced: &Traced, what: &str) -> Nanos {
 fn a_sleep_lasts_as_long_as_asked_and_no_longer_than_the_program_saw_it() {
     let Some(traced) = record() else { return };
     let calls = traced.calls();
-    let sleep = calls.iter().find(|call| call.number == CLOCK_NANOSLEEP).expect("a sleep");
+    let sleep = calls
+        .iter()
+        .find(|call| call.number == CLOCK_NANOSLEEP)
+        .expect("a sleep");
     let ended = sleep.ended.expect("it returned");
     let (with, without) = (ended - sleep.begun, ended - sleep.held_until);
     let seen = measured(&traced, "slept");
@@ -49,7 +54,10 @@ fn computing_is_cpu_time_of_the_program() {
     let Some(traced) = record() else { return };
     let (computed, used) = (measured(&traced, "computed"), measured(&traced, "used"));
     let usage = traced.events.iter().find_map(|event| match event.kind {
-        EventKind::Usage { of: Role::Process, usage } => Some(usage),
+        EventKind::Usage {
+            of: Role::Process,
+            usage,
+        } => Some(usage),
         _ => None,
     });
     let usage = usage.expect("the process's account");
@@ -77,5 +85,8 @@ fn what_the_tracer_costs_is_told_apart() {
     let with = sum(|call| call.ended.expect("it returned") - call.begun);
     let without = sum(|call| call.ended.expect("it returned") - call.held_until);
     let seen = measured(&traced, "called");
-    assert!(0 < without && without < with && with < seen, "{without} < {with} < {seen}");
+    assert!(
+        0 < without && without < with && with < seen,
+        "{without} < {with} < {seen}"
+    );
 }

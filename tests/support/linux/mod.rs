@@ -10,7 +10,9 @@ mod run;
 mod traced;
 
 pub(crate) use account::Call;
-pub(crate) use run::{Left, Run, Started, User, field, program, recorder, run, send, state, threads};
+pub(crate) use run::{
+    Left, Run, Started, User, field, program, recorder, run, send, state, threads,
+};
 pub(crate) use traced::Traced;
 
 /// The number of getppid, which no C library calls by itself: programs count with it.

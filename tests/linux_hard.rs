@@ -312,3 +312,51 @@ fn a_daemon_is_traced_to_its_end() {
     let codes: Vec<ExitStatus> = traced.ends().iter().map(|(_, status)| *status).collect();
     assert_eq!(codes, [4, 0, 0].map(ExitStatus::Code));
 }
+
+#[test]
+fn a_program_finds_its_world_as_if_nobody_had_started_it() {
+    let Some(traced) = as_bare("as_found one two", &[]) else {
+        return;
+    };
+    assert!(
+        traced.run.stdout.contains("arguments 3, last two"),
+        "{}",
+        traced.run
+    );
+}
+
+#[test]
+fn processes_with_numbers_of_their_own_are_told_by_the_hosts() {
+    let Some(traced) = as_bare("namespaces", &[]) else {
+        return;
+    };
+    if traced.run.status == 3 {
+        return support::skip("the host lets nobody make namespaces here");
+    }
+    assert_eq!(traced.created(Role::Process), 3);
+    assert_eq!(traced.count(Abi::X86_64, GETPPID), 2);
+    assert_eq!(traced.killed(), [9]);
+    assert!(
+        traced.ends().iter().all(|(process, _)| process.0 > 2),
+        "{:?}",
+        traced.ends()
+    );
+}
+
+/// The tests of this file would see it if an event were missing, whichever it is that every call, thread and process has.
+#[test]
+fn a_trace_that_lacks_an_event_is_noticed() {
+    let Some(traced) = as_bare("leader_first", &[]) else {
+        return;
+    };
+    let lacking = |is_it: &dyn Fn(&EventKind) -> bool| {
+        let mut events = traced.events.clone();
+        let place = events.iter().rposition(|event| is_it(&event.kind));
+        events.remove(place.expect("there is one"));
+        linux::faults(&events)
+    };
+    assert!(!lacking(&|kind| matches!(kind, EventKind::Created { .. })).is_empty());
+    assert!(!lacking(&|kind| matches!(kind, EventKind::Exited { .. })).is_empty());
+    assert!(!lacking(&|kind| matches!(kind, EventKind::ProcessExited { .. })).is_empty());
+    assert!(!lacking(&|kind| matches!(kind, EventKind::Return { .. })).is_empty());
+}

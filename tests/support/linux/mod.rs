@@ -9,7 +9,7 @@ mod account;
 mod run;
 mod traced;
 
-pub(crate) use account::Call;
+pub(crate) use account::{Call, faults};
 pub(crate) use run::{
     Left, Run, Started, User, field, program, recorder, run, send, state, threads,
 };

@@ -6,12 +6,15 @@
 
 mod descriptors;
 pub mod fetch;
+mod kind;
+mod names;
 mod numbers;
+mod plan;
 mod set;
 mod table;
 
 pub use descriptors::{Descriptors, descriptors};
 pub use fetch::{Fetch, Length, Span, What, When};
 pub use numbers::{X32_BIT, name, numbers};
+pub use plan::fetches;
 pub use set::CallSet;
-pub use table::fetches;

@@ -312,7 +312,7 @@ impl Kind {
 }
 
 /// What a result is, unless it is an error.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug)]
 pub(crate) enum Returns {
     /// A decimal number; the bytes, the descriptor, the id, or 0.
     Number,
@@ -328,8 +328,14 @@ pub(crate) enum Returns {
     Select,
     /// What the command of fcntl says.
     Fcntl,
-    /// Old flags.
-    Hex,
+    /// What the command of prctl says.
+    Prctl,
+    /// A value that has a name.
+    Named(&'static Names),
+    /// Flags that have names.
+    FlagsOf(&'static Names),
+    /// Persona and its flags.
+    Personality,
 }
 
 /// strace's classes.

@@ -11,7 +11,9 @@ mod names;
 mod numbers;
 mod plan;
 mod set;
+pub mod strace;
 mod table;
+pub mod text;
 
 pub use descriptors::{Descriptors, descriptors};
 pub use fetch::{Fetch, Length, Span, What, When};

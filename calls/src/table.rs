@@ -39,7 +39,9 @@ mod prelude {
         Timespec, TimespecPair, Timeval, TimevalPair, Timezone, Tms, Utsname, Vector, WaitStatus,
         Winsize, Word,
     };
-    pub(super) use crate::kind::Returns::{Fcntl, Never, Number, Poll, Select};
+    pub(super) use crate::kind::Returns::{
+        Fcntl, FlagsOf, Named, Never, Number, Personality, Poll, Prctl, Select,
+    };
     pub(super) use crate::kind::{Call, Class, Kind, Layout, Returns};
     pub(super) use crate::names::*;
 }

@@ -135,10 +135,9 @@ fn which(value: &str) -> Result<Which, String> {
             }
         };
     }
-    let class = CLASSES
-        .iter()
-        .chain([&PURE])
-        .find(|(class, _)| *class == value || value.strip_prefix('%') == Some(class));
+    let class = CLASSES.iter().chain([&PURE]).find(|(class, _)| {
+        *class == value || !class.starts_with('%') && value.strip_prefix('%') == Some(class)
+    });
     Ok(match value {
         "all" | "%all" => Which::All,
         "none" | "%none" => Which::None,

@@ -28,7 +28,7 @@ pub(super) static FCNTL_ARGUMENT: Command = Command {
         (number(libc::F_OFD_SETLKW), In(FileLock)),
         (number(libc::F_SETOWN), Int),
         (number(libc::F_GETOWN), Nothing),
-        (10, Kind::Signal),
+        (10, Signal),
         (11, Nothing),
         (number(libc::F_SETPIPE_SZ), Int),
         (number(libc::F_GETPIPE_SZ), Nothing),
@@ -74,7 +74,7 @@ pub(super) static PRCTL_2: Command = Command {
     kinds: &[
         (number(libc::PR_SET_NAME), Text),
         (number(libc::PR_GET_NAME), Out(Layout::Path)),
-        (number(libc::PR_SET_PDEATHSIG), Kind::Signal),
+        (number(libc::PR_SET_PDEATHSIG), Signal),
         (number(libc::PR_GET_PDEATHSIG), Out(Layout::Int)),
         (number(libc::PR_GET_DUMPABLE), Nothing),
         (number(libc::PR_GET_KEEPCAPS), Nothing),
@@ -87,6 +87,8 @@ pub(super) static PRCTL_2: Command = Command {
         (number(libc::PR_SET_TIMERSLACK), Size),
         (number(libc::PR_SET_DUMPABLE), Size),
         (number(libc::PR_SET_VMA), Choice(&PR_VMA)),
+        (number(libc::PR_CAPBSET_READ), Choice(&CAPABILITY)),
+        (number(libc::PR_CAPBSET_DROP), Choice(&CAPABILITY)),
     ],
     otherwise: Hex,
 };

@@ -93,7 +93,7 @@ rows! { FILES
     "utimensat"         [DirFd, Path, In(TimespecPair), Flags(&AT)]                    -> Number,  [Desc, File];
 
     "poll"              [InOut(PollFds(1)), Uint, Int]                                 -> Poll(0), [Desc];
-    "ppoll"             [InOut(PollFds(1)), Uint, In(Timespec), In(Sigset), Size]      -> Poll(0), [Desc];
+    "ppoll"             [InOut(PollFds(1)), Uint, InOut(Timespec), In(Sigset), Size]   -> Poll(0), [Desc];
     "select"            [Int, InOut(FdSet(0)), InOut(FdSet(0)), InOut(FdSet(0)), InOut(Timeval)]  -> Select, [Desc];
     "pselect6"          [Int, InOut(FdSet(0)), InOut(FdSet(0)), InOut(FdSet(0)), InOut(Timespec), In(SigsetPointer)] -> Select, [Desc];
     "epoll_create"      [Int]                                                          -> Number,  [Desc];

@@ -45,8 +45,8 @@ rows! { I386
     "chown32"           [Path, Id, Id]                                                 -> Number,  [File];
     "lchown32"          [Path, Id, Id]                                                 -> Number,  [File];
     "fchown32"          [Fd, Id, Id]                                                   -> Number,  [Desc];
-    "signal"            [Kind::Signal, Address]                                        -> Number,  [Class::Signal];
-    "sigaction"         [Kind::Signal, Address, Address]                               -> Number,  [Class::Signal];
+    "signal"            [Signal, Address]                                        -> Number,  [Class::Signal];
+    "sigaction"         [Signal, Address, Address]                               -> Number,  [Class::Signal];
     "sigprocmask"       [Choice(&SIGPROCMASK), Address, Address]                       -> Number,  [Class::Signal];
     "sigpending"        [Address]                                                      -> Number,  [Class::Signal];
     "sigsuspend"        [Hex, Hex, Hex]                                                -> Number,  [Class::Signal];
@@ -70,7 +70,7 @@ rows! { I386
     "timerfd_settime64" [Fd, Flags(&TIMERFD_SET), In(Itimerspec), Out(Itimerspec)]     -> Number,  [Desc];
     "utimensat_time64"  [DirFd, Path, In(TimespecPair), Flags(&AT)]                    -> Number,  [Desc, File];
     "pselect6_time64"   [Int, Address, Address, Address, Address, Address]             -> Number,  [Desc];
-    "ppoll_time64"      [InOut(PollFds(1)), Uint, In(Timespec), In(Sigset), Size]      -> Poll(0), [Desc];
+    "ppoll_time64"      [InOut(PollFds(1)), Uint, InOut(Timespec), In(Sigset), Size]      -> Poll(0), [Desc];
     "io_pgetevents_time64" [Address, Long, Long, Address, In(Timespec), Address]       -> Number,  [];
     "recvmmsg_time64"   [Fd, Address, Uint, Flags(&MSG), In(Timespec)]                 -> Number,  [Network];
     "mq_timedsend_time64" [Fd, In(Data(Argument(2))), Size, Uint, In(Timespec)]        -> Number,  [Desc];

@@ -7,7 +7,7 @@ rows! { PROCESSES
     "execveat"          [DirFd, Path, Texts, Environment, Flags(&AT)]                  -> Number,  [Desc, File, Process];
     "fork"              []                                                             -> Number,  [Process];
     "vfork"             []                                                             -> Number,  [Process];
-    "clone"             [Address, CloneFlags, Out(Layout::Int), Out(Layout::Int), Address] -> Number, [Process];
+    "clone"             [CloneFlags, Address, Out(Layout::Int), Address, Address]  -> Number, [Process];
     "clone3"            [InOut(CloneArgs), Size]                                       -> Number,  [Process];
     "exit"              [Int]                                                          -> Never,   [Process];
     "exit_group"        [Int]                                                          -> Never,   [Process];
@@ -15,7 +15,7 @@ rows! { PROCESSES
     "waitid"            [Choice(&WAITID), Int, Out(Siginfo), Flags(&WAIT), Out(Layout::Rusage)] -> Number, [Process];
     "pidfd_open"        [Int, Flags(&PIDFD)]                                           -> Number,  [Desc];
     "pidfd_getfd"       [Fd, Fd, Hex]                                                  -> Number,  [Desc];
-    "pidfd_send_signal" [Fd, Kind::Signal, Address, Hex]                               -> Number,  [Desc, Class::Signal, Process];
+    "pidfd_send_signal" [Fd, Signal, Address, Hex]                               -> Number,  [Desc, Class::Signal, Process];
     "process_mrelease"  [Fd, Hex]                                                      -> Number,  [Desc];
     "process_madvise"   [Fd, In(Vector { count: 2, data: Span::None }), Size, Choice(&MADVISE), Hex] -> Number, [Desc];
     "unshare"           [Flags(&CLONE)]                                                -> Number,  [];
@@ -24,9 +24,9 @@ rows! { PROCESSES
     "process_vm_readv"  [Int, Address, Size, Address, Size, Hex]                       -> Number,  [];
     "process_vm_writev" [Int, Address, Size, Address, Size, Hex]                       -> Number,  [];
     "kcmp"              [Int, Int, Int, Size, Size]                                    -> Number,  [];
-    "prctl"             [Choice(&PRCTL), By(&PRCTL_2), By(&PRCTL_3), By(&PRCTL_4), By(&PRCTL_5)] -> Number, [Creds];
+    "prctl"             [Choice(&PRCTL), By(&PRCTL_2), By(&PRCTL_3), By(&PRCTL_4), By(&PRCTL_5)] -> Prctl, [Creds];
     "arch_prctl"        [Choice(&ARCH_PRCTL), By(&ARCH_PRCTL_ARGUMENT)]              -> Number,  [];
-    "personality"       [Hex]                                                          -> Returns::Hex, [];
+    "personality"       [Hex]                                                          -> Personality, [];
     "seccomp"           [Choice(&SECCOMP), Hex, Address]                               -> Number,  [];
     "landlock_create_ruleset" [Address, Size, Hex]                                     -> Number,  [Desc];
     "landlock_add_rule" [Fd, Uint, Address, Hex]                                       -> Number,  [Desc];
@@ -63,7 +63,7 @@ rows! { PROCESSES
     "set_robust_list"   [Address, Size]                                                -> Number,  [];
     "get_robust_list"   [Int, Out(Word), Out(Layout::Long)]                            -> Number,  [];
     "rseq"              [Address, Hex, Flags(&RSEQ), Hex]                              -> Number,  [];
-    "membarrier"        [Choice(&MEMBARRIER), Hex]                                     -> Number,  [];
+    "membarrier"        [Choice(&MEMBARRIER), Hex]                                     -> FlagsOf(&MEMBARRIER),  [];
     "futex"             [Address, FutexOperation, By(&FUTEX_3), By(&FUTEX_4), By(&FUTEX_5), By(&FUTEX_6)] -> Number, [];
     "futex_waitv"       [Address, Uint, Hex, In(Timespec), Choice(&CLOCKS)]            -> Number,  [];
     "futex_wake"        [Address, Hex, Int, Hex]                                       -> Number,  [];
@@ -74,7 +74,7 @@ rows! { PROCESSES
     "sched_setparam"    [Int, In(SchedParam)]                                          -> Number,  [];
     "sched_getparam"    [Int, Out(SchedParam)]                                         -> Number,  [];
     "sched_setscheduler" [Int, Flags(&SCHED), In(SchedParam)]                          -> Number,  [];
-    "sched_getscheduler" [Int]                                                         -> Number,  [];
+    "sched_getscheduler" [Int]                                                         -> Named(&SCHED),  [];
     "sched_get_priority_max" [Flags(&SCHED)]                                           -> Number,  [];
     "sched_get_priority_min" [Flags(&SCHED)]                                           -> Number,  [];
     "sched_rr_get_interval" [Int, Out(Timespec)]                                       -> Number,  [];
@@ -92,20 +92,20 @@ rows! { PROCESSES
     "getrusage"         [Choice(&RUSAGE_WHO), Out(Layout::Rusage)]                     -> Number,  [];
     "getcpu"            [Out(Layout::Id), Out(Layout::Id), Address]                    -> Number,  [];
 
-    "kill"              [Int, Kind::Signal]                                            -> Number,  [Class::Signal, Process];
-    "tkill"             [Int, Kind::Signal]                                            -> Number,  [Class::Signal, Process];
-    "tgkill"            [Int, Int, Kind::Signal]                                       -> Number,  [Class::Signal, Process];
-    "rt_sigaction"      [Kind::Signal, In(Sigaction), Out(Sigaction), Size]            -> Number,  [Class::Signal];
+    "kill"              [Int, Signal]                                            -> Number,  [Class::Signal, Process];
+    "tkill"             [Int, Signal]                                            -> Number,  [Class::Signal, Process];
+    "tgkill"            [Int, Int, Signal]                                       -> Number,  [Class::Signal, Process];
+    "rt_sigaction"      [Signal, In(Sigaction), Out(Sigaction), Size]            -> Number,  [Class::Signal];
     "rt_sigprocmask"    [Choice(&SIGPROCMASK), In(Sigset), Out(Sigset), Size]          -> Number,  [Class::Signal];
     "rt_sigpending"     [Out(Sigset), Size]                                            -> Number,  [Class::Signal];
     "rt_sigtimedwait"   [In(Sigset), Out(Siginfo), In(Timespec), Size]                 -> Number,  [Class::Signal];
-    "rt_sigqueueinfo"   [Int, Kind::Signal, In(Siginfo)]                               -> Number,  [Class::Signal, Process];
-    "rt_tgsigqueueinfo" [Int, Int, Kind::Signal, In(Siginfo)]                          -> Number,  [Class::Signal, Process];
+    "rt_sigqueueinfo"   [Int, Signal, In(Siginfo)]                               -> Number,  [Class::Signal, Process];
+    "rt_tgsigqueueinfo" [Int, Int, Signal, In(Siginfo)]                          -> Number,  [Class::Signal, Process];
     "rt_sigsuspend"     [In(Sigset), Size]                                             -> Number,  [Class::Signal];
     "rt_sigreturn"      []                                                             -> Number,  [Class::Signal];
     "sigaltstack"       [In(SignalStack), Out(SignalStack)]                            -> Number,  [Class::Signal];
     "pause"             []                                                             -> Number,  [Class::Signal];
     "signalfd"          [Fd, In(Sigset), Size]                                         -> Number,  [Desc, Class::Signal];
-    "signalfd4"         [Fd, In(Sigset), Size, Flags(&DESCRIPTOR)]                     -> Number,  [Desc, Class::Signal];
+    "signalfd4"         [Fd, In(Sigset), Size, Flags(&SIGNALFD)]                       -> Number,  [Desc, Class::Signal];
     "restart_syscall"   []                                                             -> Number,  [];
 }

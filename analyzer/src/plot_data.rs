@@ -13,7 +13,7 @@ use crate::statistics::memory::Peak;
 use crate::statistics::{self, distribution::buckets};
 use crate::statistics::{cause_of, reason_of};
 use crate::summary::{Bucket, MemoryColumn, MemoryPicture, Part, PlotData, Slice, Visit};
-use crate::syscall_names::syscall_name;
+use crate::syscall_names::name_of_number;
 use crate::tables::Tables;
 use trapline_trace_format::maps::Mapping;
 
@@ -111,7 +111,7 @@ fn syscall_costs(tables: &Tables) -> Result<Vec<(String, Vec<Bucket>)>, Analyzer
         .into_iter()
         .take(MAX_SYSCALLS);
     Ok(calls
-        .map(|(number, times)| (syscall_name(number), buckets(&times)))
+        .map(|(number, times)| (name_of_number(number), buckets(&times)))
         .collect())
 }
 

@@ -133,7 +133,7 @@ fn nothing_from_a_trace_reaches_the_terminal_unescaped() {
     let options = ProtocolOptions {
         from: 0,
         limit: None,
-        syscall_name: &|_| EVIL.to_owned(),
+        syscall_name: &|_, _| EVIL.to_owned(),
     };
     write_protocol(events, &options, &mut shown).unwrap();
     assert_tame(&String::from_utf8(shown).unwrap());
@@ -354,7 +354,7 @@ fn options(limit: Option<usize>) -> ProtocolOptions<'static> {
     ProtocolOptions {
         from: 0,
         limit,
-        syscall_name: &|number| {
+        syscall_name: &|_, number| {
             if number == 39 {
                 "getpid".into()
             } else {

@@ -22,7 +22,7 @@ pub(crate) fn run(args: &TimelineArgs) -> anyhow::Result<Exit> {
     let options = ProtocolOptions {
         from: args.from,
         limit: (args.limit > 0).then_some(args.limit),
-        syscall_name: &|number| trapline_analyzer::syscall_name(number),
+        syscall_name: &trapline_analyzer::syscall_name,
     };
     let mut out = BufWriter::new(io::stdout().lock());
     let shown = write_protocol(intact, &options, &mut out)?;

@@ -15,7 +15,7 @@ use super::memory;
 use super::query::{grouped, lists};
 use crate::error::AnalyzerError;
 use crate::summary::{SyscallStat, UnknownCall};
-use crate::syscall_names::syscall_name;
+use crate::syscall_names::name_of_number;
 use crate::tables::Tables;
 
 const FIRST_ERRNO: i64 = -4095;
@@ -54,7 +54,7 @@ pub(crate) fn syscalls(tables: &Tables) -> Result<Vec<SyscallStat>, AnalyzerErro
         let number = number.unwrap_or(-1);
         rows.push(SyscallStat {
             number,
-            name: syscall_name(number),
+            name: name_of_number(number),
             errors: errors.unwrap_or(0).into(),
             unknown: unknown.unwrap_or(0).into(),
             kernel: distribution(&mut kernel),
@@ -84,7 +84,7 @@ pub(crate) fn unknown_calls(tables: &Tables) -> Result<Vec<UnknownCall>, Analyze
     let row = |((program, number), count): ((&str, i32), u64)| UnknownCall {
         program: program.to_owned(),
         number,
-        name: syscall_name(number),
+        name: name_of_number(number),
         count,
     };
     let mut rows: Vec<UnknownCall> = counts.into_iter().map(row).collect();

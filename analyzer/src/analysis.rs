@@ -120,6 +120,6 @@ impl Analysis {
     pub fn plot_data(&self) -> Result<PlotData, AnalyzerError> {
         let partition = statistics::partition::parts(&self.tables)?;
         let wall_ns = self.wall_ns(&partition)?;
-        plot_data::plot_data(&self.tables, &partition, wall_ns)
+        plot_data::plot_data(&self.tables, &self.meta.target, &partition, wall_ns)
     }
 }

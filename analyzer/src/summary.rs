@@ -12,7 +12,7 @@ use serde::{Deserialize, Serialize};
 use trapline_trace_format::event::{Abi, Cause, Nanos, SwitchReason};
 use trapline_trace_format::meta::Meta;
 
-pub use linux::{AwayStat, LinuxStat, UsageStat};
+pub use linux::{AwayStat, LinuxStat, SignalStat, UsageStat};
 pub use lives::{BlockedStat, PageFaults, ProcessStat, ThreadStat};
 pub use plot_data::{Bucket, MemoryColumn, MemoryPicture, PlotData, Slice, Visit};
 

@@ -13,7 +13,7 @@ use trapline_trace_format::meta::Target;
 use super::distribution::distribution;
 use super::query::{grouped, reason_of};
 use crate::error::AnalyzerError;
-use crate::summary::{AwayStat, LinuxStat, UsageStat};
+use crate::summary::{AwayStat, LinuxStat, SignalStat, UsageStat};
 use crate::tables::{Tables, faults, lifecycle};
 
 /// Everything that only Linux tells; nothing of the mini-kernel.
@@ -28,6 +28,7 @@ pub(crate) fn linux(tables: &Tables, target: &Target) -> Result<Option<LinuxStat
     Ok(Some(LinuxStat {
         away: away(tables, false)?,
         away_by_tracer: away(tables, true)?,
+        signals: signals(tables)?,
         minor_faults: count(tables.faults.clone().filter(major().not()))?,
         major_faults: count(tables.faults.clone().filter(major()))?,
         accounts: accounts.len() as u64,
@@ -57,6 +58,21 @@ pub(crate) fn wall_ns(tables: &Tables) -> Result<Nanos, AnalyzerError> {
 fn count(query: polars::prelude::LazyFrame) -> Result<u64, AnalyzerError> {
     let frame = query.select([len().alias("count")]).collect()?;
     Ok(frame.column("count")?.u32()?.get(0).unwrap_or(0).into())
+}
+
+/// How long each thread was away that lost its CPU, but for the tracer's stops, by reason; in the order of
+/// [`SwitchReason::ALL`].
+pub(crate) fn away_times(
+    tables: &Tables,
+) -> Result<Vec<(SwitchReason, Vec<Nanos>)>, AnalyzerError> {
+    let own = tables.switches.clone().filter(col("by_tracer").not());
+    let (frame, groups) = grouped(own, "reason", col("away_ns"))?;
+    let mut rows = Vec::with_capacity(groups.len());
+    for (word, times) in frame.column("reason")?.str()?.iter().zip(groups) {
+        rows.push((reason_of("switches", word.unwrap_or_default())?, times));
+    }
+    rows.sort_by_key(|(reason, _)| SwitchReason::ALL.iter().position(|known| known == reason));
+    Ok(rows)
 }
 
 /// How long threads were away, by reason; in the order of [`SwitchReason::ALL`].
@@ -99,6 +115,33 @@ fn by_word(frame: &DataFrame) -> Result<HashMap<String, u64>, AnalyzerError> {
             )
         })
         .collect())
+}
+
+/// Signals by number, then by what came of them.
+fn signals(tables: &Tables) -> Result<Vec<SignalStat>, AnalyzerError> {
+    let from_kernel = col("sender").eq(lit(0_u32)).sum().alias("from_kernel");
+    let groups = tables
+        .signals
+        .clone()
+        .group_by([col("signal"), col("action")]);
+    let frame = groups.agg([len().alias("count"), from_kernel]).collect()?;
+    let (signals, actions) = (
+        frame.column("signal")?.u8()?,
+        frame.column("action")?.str()?,
+    );
+    let (counts, from_kernel) = (
+        frame.column("count")?.u32()?,
+        frame.column("from_kernel")?.u32()?,
+    );
+    let row = |row| SignalStat {
+        signal: signals.get(row).unwrap_or(0),
+        action: actions.get(row).unwrap_or_default().to_owned(),
+        count: counts.get(row).unwrap_or(0).into(),
+        from_kernel: from_kernel.get(row).unwrap_or(0).into(),
+    };
+    let mut rows: Vec<SignalStat> = (0..frame.height()).map(row).collect();
+    rows.sort_by(|a, b| (a.signal, &a.action).cmp(&(b.signal, &b.action)));
+    Ok(rows)
 }
 
 /// The kernel's account of each process that has one.

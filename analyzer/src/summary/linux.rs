@@ -14,6 +14,8 @@ pub struct LinuxStat {
     pub away: Vec<AwayStat>,
     /// Those that the tracer's stops caused.
     pub away_by_tracer: Vec<AwayStat>,
+    /// Signals that were acted upon, by signal and what came of it.
+    pub signals: Vec<SignalStat>,
     /// Page faults in user mode that needed no device, as they were told of one by one.
     pub minor_faults: u64,
     /// Those that needed one.
@@ -35,6 +37,19 @@ pub struct AwayStat {
     pub count: u64,
     /// How long until they had one again. Only of those that had.
     pub away: Distribution,
+}
+
+/// Signals of one kind.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SignalStat {
+    /// Its Linux number.
+    pub signal: u8,
+    /// What came of it: `handler`, `kill`, `stop`, `continue` or `ignore`.
+    pub action: String,
+    /// How many.
+    pub count: u64,
+    /// How many of them the kernel sent.
+    pub from_kernel: u64,
 }
 
 /// What Linux itself counted.

@@ -71,6 +71,18 @@ impl Clock {
         }
     }
 
+    /// The host's CLOCK_MONOTONIC, started at 0 without learning anything of the counter: the clock of what the host itself
+    /// stamps with times.
+    #[must_use]
+    pub fn monotonic() -> Self {
+        Self {
+            source: Source::Monotonic,
+            base: monotonic_ns(),
+            multiplier: 0,
+            tsc_base: 0,
+        }
+    }
+
     /// The same clock, read by a system call: for a machine in which the counter's instructions trap.
     #[must_use]
     pub fn without_tsc(self) -> Self {

@@ -9,6 +9,7 @@
 
 pub(crate) mod input_ring;
 pub(crate) mod perf;
+pub(crate) mod program;
 pub(crate) mod region;
 pub(crate) mod spawn;
 pub(crate) mod task;

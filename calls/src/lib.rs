@@ -6,12 +6,17 @@
 
 mod descriptors;
 pub mod fetch;
+mod kind;
+mod names;
 mod numbers;
+mod plan;
 mod set;
+pub mod strace;
 mod table;
+pub mod text;
 
 pub use descriptors::{Descriptors, descriptors};
 pub use fetch::{Fetch, Length, Span, What, When};
 pub use numbers::{X32_BIT, name, numbers};
+pub use plan::fetches;
 pub use set::CallSet;
-pub use table::fetches;

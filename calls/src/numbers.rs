@@ -60,7 +60,8 @@ pub fn name(abi: Abi, number: i32) -> Option<&'static str> {
         Abi::I386 => usize::try_from(number)
             .ok()
             .and_then(syscalls::x86::Sysno::new)
-            .map(|call| call.name()),
+            // `break` is a word of Rust's, and the crate says it so.
+            .map(|call| call.name().trim_start_matches("r#")),
         Abi::X32 => x32_name(number),
     }
 }

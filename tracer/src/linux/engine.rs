@@ -163,7 +163,9 @@ impl Engine<'_> {
             thread.let_go = now;
             thread.in_group_stop = false;
             until = thread.until(self.watch);
-            if self.rules.detail == Detail::Events {
+            // Before the start only the program's own execve is part of the trace.
+            let is_told = self.timeline.has_begun() || seen != Seen::Other;
+            if self.rules.detail == Detail::Events && is_told {
                 self.output.held(at, now, self.tree.whom(tid), seen);
             }
         }

@@ -12,7 +12,7 @@ use trapline_trace_format::event::{
 
 use super::engine::{Early, Engine, Traced};
 use super::output::Whom;
-use super::tree::{Process, Watch};
+use super::tree::{Process, Shown, Watch};
 use crate::error::TracerError;
 use crate::ptrace::program::stop::{End, NewTask};
 use crate::ptrace::program::task::Stopped;
@@ -142,7 +142,12 @@ impl Engine<'_> {
         let whom = self.tree.whom(pid);
         self.output.tell(at, whom, executed);
         self.note_lost_rights(pid);
-        if self.traced.root() == Some(pid) && self.counts.processes == 1 {
+        // Where the call itself is not recorded, nothing else tells what the program starts with.
+        let is_recorded = self
+            .tree
+            .thread(pid)
+            .is_some_and(|thread| thread.call.is_some_and(|call| call.shown == Shown::Yes));
+        if self.traced.root() == Some(pid) && !is_recorded {
             self.tell_all_descriptors(whom, at);
         }
         self.let_go(stopped, at, Seen::Other, 0)

@@ -1,0 +1,303 @@
+//! A trace as lines like those of `strace -f -o FILE`.
+//!
+//! Key type: [`Lines`], fed with the events of a trace in their order. Neighbours: `text.rs` prints a call, `strace/line.rs`
+//! keeps what is on the current line. What has no equivalent in strace (switches, faults, accounts) gives no line.
+
+mod line;
+
+use std::collections::HashMap;
+use std::io::{self, Write};
+
+use trapline_trace_format::event::{
+    Cause, Event, EventKind, ExitStatus, Nanos, Pointed, ProcessId, Seen, SignalAction, ThreadId,
+    Trap,
+};
+
+use crate::CallSet;
+use crate::text::signals::{information, signal_name};
+use crate::text::{Occurrence, Style};
+use line::Line;
+
+/// What lines begin and end with, and which are printed.
+#[derive(Clone, Debug)]
+pub struct Options {
+    /// Whose line it is.
+    pub pids: Pids,
+    /// When it was.
+    pub timestamps: Timestamps,
+    /// How long each call took.
+    pub durations: Durations,
+    /// How calls are printed.
+    pub style: Style,
+    /// Which calls are printed.
+    pub calls: CallSet,
+}
+
+/// The column of thread numbers.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Pids {
+    /// On each line, as `strace -f -o FILE` has it.
+    Shown,
+    /// Not at all, as `strace -o FILE`.
+    Hidden,
+}
+
+/// The column of times.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Timestamps {
+    /// None.
+    None,
+    /// Since the start of the trace, in seconds with nanoseconds.
+    Start,
+    /// Since the line before (`-r`).
+    Relative,
+    /// Since 1970 in seconds with microseconds (`-ttt`); the trace started at that second.
+    Unix {
+        /// When the trace started.
+        started_s: u64,
+    },
+}
+
+/// The time in angle brackets at a line's end.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Durations {
+    /// None.
+    Hidden,
+    /// From the call's entry to its return without the tracer's stop (`-T`), in seconds with microseconds.
+    Shown,
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        Self {
+            pids: Pids::Shown,
+            timestamps: Timestamps::None,
+            durations: Durations::Hidden,
+            style: Style::default(),
+            calls: CallSet::all(),
+        }
+    }
+}
+
+/// A call under way.
+struct Pending {
+    process: ProcessId,
+    trap: Trap,
+    /// When the program's part of it began: behind the tracer's stop.
+    entered: Nanos,
+    given: Vec<Pointed>,
+    got: Vec<Pointed>,
+    returned: Option<(Nanos, i64)>,
+    stage: Stage,
+}
+
+/// How much of a call is printed.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Stage {
+    /// Nothing: its arguments are being told.
+    Collecting,
+    /// Its beginning.
+    Begun,
+}
+
+/// Writes the lines of a trace.
+pub struct Lines<'a, W> {
+    options: &'a Options,
+    line: Line<'a, W>,
+    pending: HashMap<ThreadId, Pending>,
+    /// The thread that the last event was about, if it is being told something.
+    told: Option<(ThreadId, Nanos)>,
+}
+
+impl<'a, W: Write> Lines<'a, W> {
+    /// Writes to `out`.
+    pub fn new(options: &'a Options, out: W) -> Self {
+        Self {
+            options,
+            line: Line::new(options, out),
+            pending: HashMap::new(),
+            told: None,
+        }
+    }
+
+    /// The next event of the trace.
+    ///
+    /// # Errors
+    /// When its lines cannot be written.
+    pub fn event(&mut self, event: Event) -> io::Result<()> {
+        let (thread, time) = (event.thread, event.time);
+        if self.told.is_some_and(|(told, _)| told != thread) {
+            self.settle()?;
+        }
+        match event.kind {
+            EventKind::Trap(trap) if trap.cause == Cause::Syscall => {
+                self.settle()?;
+                if self.options.calls.contains(trap.abi, trap.number) {
+                    self.enter(event.process, thread, time, trap);
+                }
+            }
+            EventKind::Pointed(pointed) => {
+                if let Some(call) = self.pending.get_mut(&thread) {
+                    let side = match call.returned {
+                        None => &mut call.given,
+                        Some(_) => &mut call.got,
+                    };
+                    side.push(pointed);
+                }
+            }
+            EventKind::Return { result } => {
+                self.settle()?;
+                if let Some(call) = self.pending.get_mut(&thread) {
+                    call.returned = Some((time, result));
+                    self.told = Some((thread, time));
+                }
+            }
+            EventKind::Held { until, seen, .. } => {
+                if let (Seen::Trap { .. }, Some(call)) = (seen, self.pending.get_mut(&thread))
+                    && call.returned.is_none()
+                {
+                    call.entered = until;
+                }
+                self.settle()?;
+            }
+            EventKind::Executed { .. } => {
+                self.settle()?;
+                self.take_over(event.process, thread);
+            }
+            EventKind::Signal {
+                signal,
+                sender,
+                action,
+                info,
+            } => {
+                self.settle()?;
+                let name = signal_name(signal.into());
+                let text = information(&info).or_else(|| sent_by(&name, sender));
+                let text = text.map_or_else(|| name.clone(), |text| format!("{name} {text}"));
+                self.line.whole(thread, time, &format!("--- {text} ---"))?;
+                if action == SignalAction::Stop {
+                    self.line
+                        .whole(thread, time, &format!("--- stopped by {name} ---"))?;
+                }
+            }
+            EventKind::Exited { status } => {
+                self.settle()?;
+                self.unfinished(thread, time)?;
+                let text = match status {
+                    ExitStatus::Code(code) => format!("+++ exited with {code} +++"),
+                    ExitStatus::Killed { signal, .. } => {
+                        format!("+++ killed by {} +++", signal_name(signal.into()))
+                    }
+                };
+                self.line.whole(thread, time, &text)?;
+            }
+            _ => {}
+        }
+        Ok(())
+    }
+
+    /// The trace is over.
+    ///
+    /// # Errors
+    /// When the last line cannot be written.
+    pub fn finish(mut self) -> io::Result<()> {
+        self.settle()?;
+        self.line.finish()
+    }
+
+    fn enter(&mut self, process: ProcessId, thread: ThreadId, time: Nanos, trap: Trap) {
+        let call = Pending {
+            process,
+            trap,
+            entered: time,
+            given: Vec::new(),
+            got: Vec::new(),
+            returned: None,
+            stage: Stage::Collecting,
+        };
+        self.pending.insert(thread, call);
+        self.told = Some((thread, time));
+    }
+
+    /// Prints what has been told completely.
+    fn settle(&mut self) -> io::Result<()> {
+        let Some((thread, time)) = self.told.take() else {
+            return Ok(());
+        };
+        let Some(call) = self.pending.get_mut(&thread) else {
+            return Ok(());
+        };
+        let style = self.options.style;
+        if call.stage == Stage::Collecting {
+            call.stage = Stage::Begun;
+            let text = call.occurrence().beginning(style);
+            self.line.begin(thread, time, &text)?;
+        }
+        if call.returned.is_some()
+            && let Some(call) = self.pending.remove(&thread)
+        {
+            self.complete(thread, time, &call)?;
+        }
+        Ok(())
+    }
+
+    /// Prints a call that will not return.
+    fn unfinished(&mut self, thread: ThreadId, time: Nanos) -> io::Result<()> {
+        match self.pending.remove(&thread) {
+            Some(call) => self.complete(thread, time, &call),
+            None => Ok(()),
+        }
+    }
+
+    fn complete(&mut self, thread: ThreadId, time: Nanos, call: &Pending) -> io::Result<()> {
+        let occurrence = call.occurrence();
+        let style = self.options.style;
+        let duration = call.returned.map(|(returned, _)| returned - call.entered);
+        self.line.end(
+            thread,
+            time,
+            &occurrence.name(),
+            &occurrence.end(style),
+            &occurrence.outcome(style),
+            duration,
+        )
+    }
+
+    /// A thread that executes a program goes on under its process's number.
+    fn take_over(&mut self, process: ProcessId, thread: ThreadId) {
+        if self.pending.contains_key(&thread) {
+            return;
+        }
+        let mut others = self.pending.iter();
+        let caller = others.find(|(_, call)| {
+            call.process == process
+                && crate::name(call.trap.abi, call.trap.number)
+                    .is_some_and(|name| name.starts_with("execve"))
+        });
+        let caller = caller.map(|(caller, _)| *caller);
+        if let Some(call) = caller.and_then(|caller| self.pending.remove(&caller)) {
+            self.pending.insert(thread, call);
+        }
+    }
+}
+
+impl Pending {
+    fn occurrence(&self) -> Occurrence<'_> {
+        Occurrence {
+            abi: self.trap.abi,
+            number: self.trap.number,
+            arguments: self.trap.arguments,
+            given: &self.given,
+            got: &self.got,
+            result: self.returned.map(|(_, result)| result),
+        }
+    }
+}
+
+/// What is known of a signal without its `siginfo_t`.
+fn sent_by(name: &str, sender: ProcessId) -> Option<String> {
+    (sender.0 != 0).then(|| format!("{{si_signo={name}, si_pid={}}}", sender.0))
+}
+
+#[cfg(test)]
+mod tests;

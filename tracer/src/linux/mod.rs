@@ -99,8 +99,11 @@ pub fn record(options: &LinuxOptions) -> Result<LinuxRecorded, TracerError> {
     folder.keep = !matches!(ran, Err(TracerError::Program { .. }));
     let ending = ran?;
     meta.wall_ns = ending.wall_ns;
-    meta.outcome = Outcome::Completed {
-        status: ending.status,
+    meta.outcome = match ending.ended_by {
+        Some(by) => Outcome::Interrupted { by: by.to_owned() },
+        None => Outcome::Completed {
+            status: ending.status,
+        },
     };
     meta.lost.clone_from(&ending.lost);
     if let Some(writer) = folder.writer.take() {

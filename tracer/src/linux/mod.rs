@@ -41,7 +41,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 use trapline_trace_format::event::Event;
 use trapline_trace_format::folder::TraceWriter;
 use trapline_trace_format::meta::{
-    Availability, Calibration, FORMAT_VERSION, Loss, Meta, Outcome, Target, Witnesses,
+    Availability, Calibration, Detail, FORMAT_VERSION, Loss, Meta, Outcome, Target, Witnesses,
 };
 
 pub use engine::Counts;
@@ -116,6 +116,27 @@ pub fn record(options: &LinuxOptions) -> Result<LinuxRecorded, TracerError> {
         status: ending.status,
         notes: ending.notes,
     })
+}
+
+/// What the instruments cost here, from tracing a process of our own: what each recording does first.
+///
+/// # Errors
+/// When ptrace is refused.
+pub fn try_out() -> Result<Calibration, TracerError> {
+    let options = LinuxOptions {
+        subject: Subject::Program(Vec::new()),
+        follow: Follow::All,
+        calls: None,
+        string_bytes: 0,
+        detail: Detail::Events,
+        page_faults: false,
+        limits: Limits::default(),
+        output: PathBuf::new(),
+        command: Vec::new(),
+        tool_version: String::new(),
+    };
+    let clock = Clock::monotonic();
+    Session::new(&options, clock)?.calibrate(&clock)
 }
 
 fn first_meta(

@@ -16,6 +16,7 @@
 mod analysis;
 pub mod comparison;
 mod error;
+pub mod export;
 mod plot_data;
 mod protocol;
 mod statistics;

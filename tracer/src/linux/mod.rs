@@ -45,7 +45,7 @@ use trapline_trace_format::meta::{
 };
 
 pub use engine::Counts;
-pub use options::{Chosen, Follow, Limits, LinuxOptions, Subject};
+pub use options::{Chosen, Follow, HostWishes, Limits, LinuxOptions, Subject};
 
 use crate::clock::Clock;
 use crate::error::TracerError;

@@ -11,7 +11,7 @@ use super::attach::{Attached, attach};
 use super::calls::Reading;
 use super::engine::{Counts, Engine, Mood, Rules, Traced};
 use super::filter::FILTER_CALLS;
-use super::options::{Follow, LinuxOptions, Subject};
+use super::options::{Follow, HostWishes, LinuxOptions, Subject};
 use super::output::{Log, Output, Whom};
 use super::placement::{AFFINITY_CALLS, Placement};
 use super::selection::Selection;
@@ -133,7 +133,11 @@ impl<'a> Session<'a> {
         };
         let wanted = crate::host_events::Wanted {
             descendants: self.options.follow == Follow::All,
-            page_faults: self.options.page_faults,
+            page_faults: self.options.host == HostWishes::SwitchesAndPageFaults,
+        };
+        let threads = match self.options.host {
+            HostWishes::Nothing => Vec::new(),
+            HostWishes::Switches | HostWishes::SwitchesAndPageFaults => threads,
         };
         let (host, switches, page_faults) = HostEvents::open(&threads, clock, wanted);
         self.host = Some(host);

@@ -10,6 +10,7 @@ use trapline_trace_format::meta::{Calibration, Detail};
 
 use super::calls::Reading;
 use super::engine::{Engine, Mood, Rules, Traced};
+use super::options::HostWishes;
 use super::output::{Log, Output};
 use super::placement::Placement;
 use super::selection::Selection;
@@ -28,6 +29,7 @@ pub(super) fn calibrate(
     clock: &Clock,
     interrupts: &Interrupts,
     placement: Placement,
+    wishes: HostWishes,
 ) -> Result<Calibration, TracerError> {
     let alone = Probe::run_alone(interrupts)?;
     let null_syscall_ns = typical(&alone);
@@ -40,10 +42,14 @@ pub(super) fn calibrate(
         bytes: None,
         time: None,
     };
-    // With what a recording will have, as it is in the way of each stop.
+    // With what the recording will have, as it is in the way of each stop.
     let root = launch.pid();
+    let threads = match wishes {
+        HostWishes::Nothing => Vec::new(),
+        HostWishes::Switches | HostWishes::SwitchesAndPageFaults => vec![root.as_raw() as u32],
+    };
     let (host, ..) = HostEvents::open(
-        &[root.as_raw() as u32],
+        &threads,
         clock,
         crate::host_events::Wanted {
             descendants: false,

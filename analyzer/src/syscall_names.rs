@@ -14,12 +14,6 @@ pub fn syscall_name(abi: Abi, number: i32) -> String {
     }
 }
 
-/// The same for a number that goes without its table: x32 tells itself by its number, all else is taken for x86-64.
-pub(crate) fn name_of_number(number: i32) -> String {
-    let x32 = number > 0 && number & trapline_calls::X32_BIT != 0;
-    syscall_name(if x32 { Abi::X32 } else { Abi::X86_64 }, number)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;

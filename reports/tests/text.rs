@@ -337,6 +337,7 @@ fn of_thousands_of_processes_the_busiest_are_shown_under_those_that_made_them() 
             parent: process - 1,
             user_ns: i64::from(process),
             kernel_ns: 0,
+            usage: None,
             killed_by: None,
             ..first.clone()
         })
@@ -508,6 +509,7 @@ fn comparison() -> Comparison {
 
 fn nothing_happened() -> Summary {
     Summary {
+        linux: None,
         name: "empty.trap".to_owned(),
         meta: support::meta(0),
         incomplete: None,

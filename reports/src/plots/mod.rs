@@ -70,6 +70,16 @@ impl Plot {
         Self::MemoryMaps,
     ];
 
+    /// Those that say something about this kind of trace, in the order of the page.
+    pub fn of(summary: &Summary) -> impl Iterator<Item = Self> {
+        let linux = summary.linux.is_some();
+        // Linux says neither what a quantum was meant to be nor how memory maps change.
+        let mini_alone = |plot: &Self| matches!(plot, Self::QuantumAccuracy | Self::MemoryMaps);
+        Self::ALL
+            .into_iter()
+            .filter(move |plot| !(linux && mini_alone(plot)))
+    }
+
     /// The word for it in file names.
     #[must_use]
     pub fn file_word(self) -> &'static str {

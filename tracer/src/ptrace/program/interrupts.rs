@@ -74,6 +74,11 @@ impl Interrupts {
                 set_action(signal, &noting());
             }
         }
+        // The wait tells of stops; a signal for each besides would only cost time.
+        interrupts
+            .before
+            .push((libc::SIGCHLD, action_of(libc::SIGCHLD)));
+        set_action(libc::SIGCHLD, &silent_about_stops());
         for came in &CAME_TO_US {
             came.store(0, Relaxed);
         }
@@ -155,6 +160,12 @@ fn noting() -> libc::sigaction {
     action.sa_sigaction = note as *const () as usize;
     // Without SA_RESTART: the wait shall return.
     action.sa_flags = libc::SA_SIGINFO;
+    action
+}
+
+fn silent_about_stops() -> libc::sigaction {
+    let mut action = zeroed_action();
+    action.sa_flags = libc::SA_NOCLDSTOP;
     action
 }
 

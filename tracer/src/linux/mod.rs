@@ -129,7 +129,7 @@ pub fn try_out() -> Result<Calibration, TracerError> {
         calls: None,
         string_bytes: 0,
         detail: Detail::Events,
-        page_faults: false,
+        host: HostWishes::Nothing,
         limits: Limits::default(),
         output: PathBuf::new(),
         command: Vec::new(),

@@ -7,6 +7,7 @@ use trapline_trace_format::event::{Cause, EventKind, Nanos, Seen, Trap};
 use trapline_trace_format::meta::Detail;
 
 use super::engine::{Engine, Traced};
+use super::filter::OURS;
 use super::tree::{OpenCall, Shown, Watch};
 use crate::error::TracerError;
 use crate::ptrace::program::task::{CallStop, Entry, Stopped, Until};
@@ -29,9 +30,17 @@ impl Engine<'_> {
         }
     }
 
-    /// A stop that the filter asked for, before a call.
+    /// A stop that a filter asked for, before a call. One of the program's own asks for a tracer that is not there: the host
+    /// refuses the call then, and so it is refused here.
     pub(super) fn at_filter(&mut self, stopped: Stopped, at: Nanos) -> Result<(), TracerError> {
-        match stopped.call()? {
+        let call = stopped.call()?;
+        let Some(message) = stopped.message()? else {
+            return Ok(());
+        };
+        if message != u64::from(OURS) {
+            stopped.refuse_call()?;
+        }
+        match call {
             Some(CallStop::Entry(entry)) if self.watch == Watch::Filtered => {
                 self.enters(stopped, entry, at)
             }

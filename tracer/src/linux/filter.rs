@@ -23,6 +23,10 @@ const I386: u32 = 0x4000_0003;
 /// x32 numbers begin here; larger ones are nobody's.
 const FIRST_X32: u32 = X32_BIT as u32;
 
+/// What the filter says at its stops, so that they are told from those that a filter of the program's own asks for.
+pub(super) const OURS: u16 = 0x7472;
+const STOP: u32 = libc::SECCOMP_RET_TRACE | OURS as u32;
+
 /// The filter: stops for the calls of the set, and for `also` whatever the set says.
 pub(super) fn program(set: &CallSet, also: &[(Abi, i32)]) -> Vec<sock_filter> {
     let part = |abi| ranges(set, abi, also);
@@ -71,7 +75,7 @@ fn ranges(set: &CallSet, abi: Abi, also: &[(Abi, i32)]) -> Vec<sock_filter> {
             branch(IF_AT_LEAST, first, 1, 0),
             returned(unlisted(set)),
             branch(IF_GREATER, last, 1, 0),
-            returned(libc::SECCOMP_RET_TRACE),
+            returned(STOP),
         ]);
         rest = behind;
     }
@@ -83,7 +87,7 @@ fn ranges(set: &CallSet, abi: Abi, also: &[(Abi, i32)]) -> Vec<sock_filter> {
 /// at one by one.
 fn unlisted(set: &CallSet) -> u32 {
     if set.has_nameless() {
-        libc::SECCOMP_RET_TRACE
+        STOP
     } else {
         libc::SECCOMP_RET_ALLOW
     }
@@ -148,7 +152,7 @@ mod tests {
                     let is_wanted =
                         set.contains(abi, number as i32) || also.contains(&(abi, number as i32));
                     let action = run(&filter, architecture, number);
-                    let expected = [libc::SECCOMP_RET_ALLOW, libc::SECCOMP_RET_TRACE];
+                    let expected = [libc::SECCOMP_RET_ALLOW, STOP];
                     assert_eq!(action, expected[usize::from(is_wanted)], "{abi:?} {number}");
                 }
             }

@@ -202,6 +202,18 @@ impl Stopped {
             .map(|registers| registers.rip))
     }
 
+    /// At a stop before a system call: it is not made, and returns ENOSYS.
+    pub(crate) fn refuse_call(&self) -> Result<(), TracerError> {
+        let refuse = || {
+            let mut registers = nix::sys::ptrace::getregs(self.0)?;
+            registers.orig_rax = u64::MAX;
+            registers.rax = (-i64::from(libc::ENOSYS)) as u64;
+            nix::sys::ptrace::setregs(self.0, registers)
+        };
+        unless_gone(refuse()).during("refuse a system call")?;
+        Ok(())
+    }
+
     /// Lets it go on, with this signal if it is not 0.
     pub(crate) fn resume(self, until: Until, signal: i32) -> Result<(), TracerError> {
         let how = match until {

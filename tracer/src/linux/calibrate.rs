@@ -51,7 +51,7 @@ pub(super) fn calibrate(
     timeline.begin();
     let mut engine = Engine {
         rules: &rules,
-        traced: Traced::Attached,
+        traced: Traced::Probe,
         watch: Watch::Every,
         mood: Mood::Tracing,
         timeline,

@@ -51,6 +51,8 @@ pub(super) enum Traced {
     },
     /// Processes that it attached to.
     Attached,
+    /// A program of its own, to learn what a stop costs.
+    Probe,
 }
 
 impl Traced {
@@ -58,7 +60,7 @@ impl Traced {
     pub(super) fn root(&self) -> Option<u32> {
         match self {
             Self::Program { root, .. } => Some(*root),
-            Self::Attached => None,
+            Self::Attached | Self::Probe => None,
         }
     }
 }

@@ -79,6 +79,7 @@ pub fn record(options: &LinuxOptions) -> Result<LinuxRecorded, TracerError> {
     let mut session = Session::new(options, clock)?;
     let calibration = session.calibrate(&clock)?;
     let mut meta = first_meta(options, &clock, calibration)?;
+    session.end_if_wanted();
     session.begin()?;
     let (switches, page_faults) = session.open_host_events(&clock);
     let Target::Linux {

@@ -22,7 +22,7 @@ use super::{calibrate, cut, filter, start};
 use crate::clock::Clock;
 use crate::error::TracerError;
 use crate::host_events::{Accounts, HostEvents};
-use crate::ptrace::program::interrupts::Interrupts;
+use crate::ptrace::program::interrupts::{Interrupts, end_self};
 use crate::ptrace::program::start::Launch;
 use crate::ptrace::program::stop::End;
 use crate::ptrace::program::task::{Until, Wanted};
@@ -96,6 +96,17 @@ impl<'a> Session<'a> {
             _ => Placement::off(),
         };
         calibrate::calibrate(clock, &self.interrupts, placement)
+    }
+
+    /// Ends this process if somebody wanted that before anything was begun: there is nobody yet to pass it on to.
+    pub(super) fn end_if_wanted(&self) {
+        if let Some(request) = self
+            .interrupts
+            .next()
+            .filter(|request| !request.asks_to_stop())
+        {
+            end_self(request.signal);
+        }
     }
 
     /// Makes the program's process, or attaches.

@@ -2,7 +2,8 @@
 //!
 //! Key type: [`Wishes`]. A terminal sends its signals to the whole job, the traced program included, so the tracer has
 //! nothing to do but take note. A signal that a process sent to the tracer alone is passed on to the program; a second one
-//! ends it. Processes that were attached to are let go.
+//! ends it. When the program has ended by it, so does all that came of the program. Processes that were attached to are
+//! let go.
 
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
@@ -27,6 +28,8 @@ pub(super) struct Wishes {
     waiting: Option<(i32, Nanos)>,
     /// The last signal that the program's first process got.
     seen: Option<(i32, Nanos)>,
+    /// Since when the rest of the program's tree is asked to follow it.
+    rest_asked: Option<Nanos>,
     /// Whether the terminal wants its job stopped, and since when.
     stop: Option<Nanos>,
 }
@@ -59,6 +62,22 @@ impl Wishes {
         Deed::Nothing
     }
 
+    /// What is due to the rest of the tree, once the program has ended: nobody is left behind by whom the tracer alone was
+    /// asked to end.
+    fn due_to_the_rest(&mut self, now: Nanos) -> Deed {
+        let Some((request, _)) = self.first.filter(|(first, _)| first.sender.is_some()) else {
+            return Deed::Nothing;
+        };
+        match self.rest_asked {
+            None => {
+                self.rest_asked = Some(now);
+                Deed::PassOn(request.signal)
+            }
+            Some(since) if now - since > ONE_WISH => Deed::Kill,
+            Some(_) => Deed::Nothing,
+        }
+    }
+
     /// What is due now.
     fn due(&mut self, now: Nanos) -> Deed {
         match self.waiting {
@@ -79,6 +98,10 @@ impl Wishes {
 impl Engine<'_> {
     /// Does what is wanted.
     pub(super) fn listen_to_wishes(&mut self, interrupts: &Interrupts) -> Result<(), TracerError> {
+        if matches!(self.traced, Traced::Probe) {
+            // Whoever comes after it will listen.
+            return Ok(());
+        }
         let now = self.timeline.now();
         while let Some(request) = interrupts.next() {
             if request.asks_to_stop() {
@@ -86,7 +109,7 @@ impl Engine<'_> {
                 continue;
             }
             match &self.traced {
-                Traced::Attached => {
+                Traced::Attached | Traced::Probe => {
                     self.wishes.first.get_or_insert((request, now));
                     self.leave()?;
                 }
@@ -99,6 +122,10 @@ impl Engine<'_> {
         }
         let due = self.wishes.due(now);
         self.do_deed(due);
+        if matches!(self.traced, Traced::Program { end: Some(_), .. }) {
+            let due = self.wishes.due_to_the_rest(now);
+            self.do_deed(due);
+        }
         self.stop_with_the_job(now);
         if self.mood == Mood::Tracing && self.cut.is_some() && self.traced.root().is_none() {
             // Nothing is left to record, and these run on without us.
@@ -196,6 +223,20 @@ mod tests {
             wishes.end_wanted(request(Some(7)), false, 3 * SECOND),
             Deed::Kill
         );
+    }
+
+    #[test]
+    fn the_rest_of_the_tree_follows_the_program_unless_the_terminal_asked() {
+        let mut wishes = Wishes::default();
+        assert_eq!(wishes.due_to_the_rest(0), Deed::Nothing);
+        wishes.end_wanted(request(None), false, 0);
+        assert_eq!(wishes.due_to_the_rest(5 * SECOND), Deed::Nothing);
+        let mut wishes = Wishes::default();
+        wishes.end_wanted(request(Some(7)), false, 0);
+        let asked = Deed::PassOn(libc::SIGTERM);
+        assert_eq!(wishes.due_to_the_rest(SECOND), asked);
+        assert_eq!(wishes.due_to_the_rest(SECOND + 5), Deed::Nothing);
+        assert_eq!(wishes.due_to_the_rest(3 * SECOND), Deed::Kill);
     }
 
     #[test]

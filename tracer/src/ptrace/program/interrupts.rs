@@ -131,6 +131,13 @@ pub(crate) fn stop_self() {
     unsafe { libc::kill(libc::getpid(), libc::SIGSTOP) };
 }
 
+/// Does what a signal does to a process that does not handle it.
+pub(crate) fn end_self(signal: i32) {
+    set_action(signal, &zeroed_action());
+    // SAFETY: no memory is passed.
+    unsafe { libc::raise(signal) };
+}
+
 /// Only stores to atomics: async-signal-safe.
 extern "C" fn note(signal: i32, info: *const libc::siginfo_t, _context: *const libc::c_void) {
     if signal == TICK_SIGNAL {

@@ -32,7 +32,8 @@ impl Terminal {
     /// Records a command line.
     fn record(line: &[&str]) -> Option<Self> {
         let line: Vec<_> = line.iter().map(Into::into).collect();
-        Self::start(&recorder_of(&line))
+        // The shell in between is not to hear the terminal.
+        Self::start(&format!("exec {}", recorder_of(&line)))
     }
 
     /// Has a shell that records a command line.

@@ -3,6 +3,7 @@
 //! Key types: [`Cli`], [`Command`] and one `Args` struct per command; those of `record`, which has the most, are in
 //! `cli/record.rs`.
 
+mod export;
 mod linux;
 mod place;
 mod record;
@@ -16,6 +17,7 @@ use trapline_tracer::replay::{At, Wanted};
 
 use crate::cli::place::{parse_at, parse_range};
 use crate::duration::{parse_duration, parse_time};
+pub(crate) use export::{ExportArgs, Format, PidColumn, TimeColumn};
 pub(crate) use record::{
     Kernel, MachineArgs, RecordArgs, Scheduler, Stdin, Switch, TracerKind, Tsc, Variable,
     parse_stdin,
@@ -93,6 +95,14 @@ Examples:
     /// Print the protocol of a run: what kernel, hardware and program do in turn (OSTEP figure 6.3)
     #[command(after_help = "Example: trapline timeline demo.trap --from 100ms --limit 30")]
     Timeline(TimelineArgs),
+    /// Write a trace in a form that other programs read: as strace would have printed it, a table, or events for Perfetto
+    #[command(after_help = "\
+Examples:
+  trapline export ls.trap --format strace -o ls.txt
+  trapline export ls.trap -f strace --timestamps start --durations -e %file | less
+  trapline export ls.trap -f csv --table switches
+  trapline export ls.trap -f perfetto -o ls.json")]
+    Export(ExportArgs),
     /// List the programs that come with the mini-kernel
     #[command(after_help = "\
 Example: trapline guests

@@ -58,6 +58,11 @@ impl Analysis {
         self.incomplete.as_deref()
     }
 
+    /// Its tables.
+    pub(crate) fn tables(&self) -> &Tables {
+        &self.tables
+    }
+
     /// All statistics of the trace.
     ///
     /// # Errors

@@ -16,7 +16,9 @@
 mod analysis;
 pub mod comparison;
 mod error;
+pub mod export;
 mod plot_data;
+mod protocol;
 mod statistics;
 pub mod summary;
 mod syscall_names;
@@ -27,6 +29,7 @@ mod testing;
 pub use analysis::Analysis;
 pub use comparison::compare;
 pub use error::AnalyzerError;
+pub use protocol::Protocol;
 pub use summary::{Comparison, PlotData, Summary};
 pub use syscall_names::syscall_name;
 pub use trapline_trace_format::maps::Mapping;

@@ -48,6 +48,12 @@ pub(crate) enum Kind {
     Signal,
     /// A device number.
     Device,
+    /// A device number that matters only when the mode before it is a device's.
+    NodeDevice,
+    /// An address that matters only when the flags of mremap before it say so.
+    NewPlace,
+    /// Flags of statx(2).
+    StatxFlags,
     /// A file's type and mode.
     FileMode,
     /// A set of flags.

@@ -274,8 +274,13 @@ pub(crate) fn blocked(summary: &Summary) -> Table {
     });
     Table {
         title: "What threads waited for",
-        note: "Time blocked of all threads together, by the clock: the tracer's time is in it."
-            .into(),
+        note: match summary.linux {
+            Some(_) => "Time blocked of all threads together, until they had a CPU again.",
+            None => {
+                "Time blocked of all threads together, by the clock: the tracer's time is in it."
+            }
+        }
+        .into(),
         columns: vec![
             Column::Words("wait"),
             Column::Words("for"),

@@ -28,6 +28,10 @@ pub(crate) struct LinuxArgs {
     /// Keep statistics of calls and no event for each, for long runs
     #[arg(long)]
     pub(crate) summary_only: bool,
+    /// Whether the host is asked for each context switch; with off a stop costs a fifth less, and only the number of switches
+    /// is known [default: on]
+    #[arg(long, value_enum, value_name = "ON", conflicts_with = "page_faults")]
+    pub(crate) switches: Option<Switch>,
     /// Record each page fault, too, not only how many there were
     #[arg(long)]
     pub(crate) page_faults: bool,
@@ -45,6 +49,7 @@ impl LinuxArgs {
             ("--follow", self.follow.is_some()),
             ("--string-size", self.string_size.is_some()),
             ("--summary-only", self.summary_only),
+            ("--switches", self.switches.is_some()),
             ("--page-faults", self.page_faults),
             ("--limit-size", self.limit_size.is_some()),
         ];

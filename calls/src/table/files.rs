@@ -49,7 +49,7 @@ rows! { FILES
     "lstat"             [Path, Out(Layout::Stat)]                                      -> Number,  [File, Lstat];
     "fstat"             [Fd, Out(Layout::Stat)]                                        -> Number,  [Desc, Fstat];
     "newfstatat"        [DirFd, Path, Out(Layout::Stat), Flags(&AT)]                   -> Number,  [Desc, File, Fstat];
-    "statx"             [DirFd, Path, Flags(&AT_STATX), Flags(&STATX), Out(Statx)]     -> Number,  [Desc, File, Fstat];
+    "statx"             [DirFd, Path, StatxFlags, Flags(&STATX), Out(Statx)]     -> Number,  [Desc, File, Fstat];
     "statfs"            [Path, Out(Layout::Statfs)]                                    -> Number,  [File, Class::Statfs];
     "fstatfs"           [Fd, Out(Layout::Statfs)]                                      -> Number,  [Desc, Fstatfs];
     "ustat"             [Device, Address]                                              -> Number,  [Ustat];
@@ -70,8 +70,8 @@ rows! { FILES
     "mkdir"             [Path, Octal]                                                  -> Number,  [File];
     "mkdirat"           [DirFd, Path, Octal]                                           -> Number,  [Desc, File];
     "rmdir"             [Path]                                                         -> Number,  [File];
-    "mknod"             [Path, FileMode, Device]                                       -> Number,  [File];
-    "mknodat"           [DirFd, Path, FileMode, Device]                                -> Number,  [Desc, File];
+    "mknod"             [Path, FileMode, NodeDevice]                                       -> Number,  [File];
+    "mknodat"           [DirFd, Path, FileMode, NodeDevice]                                -> Number,  [Desc, File];
     "link"              [Path, Path]                                                   -> Number,  [File];
     "linkat"            [DirFd, Path, DirFd, Path, Flags(&AT_LINK)]                    -> Number,  [Desc, File];
     "symlink"           [Path, Path]                                                   -> Number,  [File];

@@ -10,7 +10,7 @@ rows! { MEMORY
     "pkey_mprotect"     [Address, Size, Flags(&PROT), Int]                             -> Number,  [Memory];
     "pkey_alloc"        [Hex, Hex]                                                     -> Number,  [];
     "pkey_free"         [Int]                                                          -> Number,  [];
-    "mremap"            [Address, Size, Size, Flags(&MREMAP), Address]                 -> Returns::Address, [Memory];
+    "mremap"            [Address, Size, Size, Flags(&MREMAP), NewPlace]                 -> Returns::Address, [Memory];
     "madvise"           [Address, Size, Choice(&MADVISE)]                              -> Number,  [Memory];
     "msync"             [Address, Size, Flags(&MSYNC)]                                 -> Number,  [Memory];
     "mincore"           [Address, Size, Address]                                       -> Number,  [Memory];

@@ -6,7 +6,7 @@ use super::signals::signal_name;
 use super::{Occurrence, Style, sockets, structures};
 use crate::fetch::{Length, PATH_BYTES, Span};
 use crate::kind::{Kind, Layout};
-use crate::names::{FILE_TYPE, FUTEX, IOCTL, OPEN, socket_type};
+use crate::names::{AT, FILE_TYPE, FUTEX, IOCTL, OPEN, socket_type};
 
 /// `AT_FDCWD`, as 32-bit number.
 const CURRENT_FOLDER: u32 = -100_i32 as u32;
@@ -48,6 +48,17 @@ pub(super) fn text(
         Kind::Signal => signal_name(word),
         Kind::Device => device(value),
         Kind::FileMode => file_mode(word),
+        Kind::NodeDevice => {
+            let mode = call.arguments.get(place.checked_sub(1)?).copied()? as u32;
+            let has_device = matches!(mode & libc::S_IFMT, libc::S_IFCHR | libc::S_IFBLK);
+            return has_device.then(|| device(value));
+        }
+        Kind::NewPlace => {
+            const MOVED: u64 = (libc::MREMAP_FIXED | libc::MREMAP_DONTUNMAP) as u64;
+            let moved = call.arguments.get(place.checked_sub(1)?).copied()? & MOVED != 0;
+            return moved.then(|| address(value));
+        }
+        Kind::StatxFlags => statx_flags(word),
         Kind::Flags(names) => names.flags(value),
         Kind::Choice(names) => names.choice(word.into()),
         Kind::SocketType => socket_type(word.into()),
@@ -158,6 +169,21 @@ pub(super) fn open_flags(flags: u32) -> String {
     }
 }
 
+/// Flags of statx(2), of which the two bits for how fresh the answer is to be are a value.
+fn statx_flags(flags: u32) -> String {
+    const FRESHNESS: u32 = 0x6000;
+    let freshness = match flags & FRESHNESS {
+        0 => "AT_STATX_SYNC_AS_STAT",
+        0x2000 => "AT_STATX_FORCE_SYNC",
+        0x4000 => "AT_STATX_DONT_SYNC",
+        _ => "AT_STATX_SYNC_TYPE",
+    };
+    match flags & !FRESHNESS {
+        0 => freshness.to_owned(),
+        rest => format!("{freshness}|{}", AT.flags(rest.into())),
+    }
+}
+
 fn futex_operation(operation: u32) -> String {
     const CLOCK: u32 = libc::FUTEX_CLOCK_REALTIME as u32;
     const PRIVATE: u32 = libc::FUTEX_PRIVATE_FLAG as u32;
@@ -192,7 +218,8 @@ fn ioctl_command(command: u32) -> String {
 
 fn pointed_text(call: &Occurrence<'_>, place: usize, most: usize) -> String {
     match call.given(place, 0) {
-        Some(pointed) if !pointed.bytes.is_empty() => {
+        // An empty text has its zero; what could not be read has no length.
+        Some(pointed) if !pointed.bytes.is_empty() || pointed.length == 1 => {
             quoted_text(&pointed.bytes, pointed.length, most)
         }
         _ => address(call.arguments[place]),
@@ -212,7 +239,7 @@ fn texts(call: &Occurrence<'_>, place: usize, style: Style) -> String {
     let shown = pointers.iter().take(style.string_bytes).zip(1_u32..);
     let mut items: Vec<String> = shown
         .map(|(pointer, part)| match call.given(place, part) {
-            Some(text) if !text.bytes.is_empty() => {
+            Some(text) if !text.bytes.is_empty() || text.length == 1 => {
                 quoted_text(&text.bytes, text.length, style.string_bytes)
             }
             _ => address(little_endian(pointer)),

@@ -121,7 +121,9 @@ fn warnings(summary: &Summary) -> Markup {
         @if !matches!(summary.meta.outcome, Outcome::Completed { .. }) {
             p class="bad" { "Recording " (labels::outcome(&summary.meta.outcome)) }
         }
-        @for line in tables::linux::missing(summary) { p class="bad" { "Not in this trace: " (line) } }
+        @for missing in tables::linux::missing(summary) {
+            p class=(if missing.is_bad() { "bad" } else { "note" }) { "Not in this trace: " (missing.line) }
+        }
         @if differ { p class="bad" { "Witnesses " (labels::witnesses(&summary.meta.witnesses)) } }
     }
 }
@@ -130,7 +132,14 @@ fn what_ran(summary: &Summary) -> Markup {
     let target = &summary.meta.target;
     let lines = [
         ("machine", labels::machine(target)),
-        ("jobs", labels::jobs(target)),
+        (
+            if summary.linux.is_some() {
+                "program"
+            } else {
+                "jobs"
+            },
+            labels::jobs(target),
+        ),
         ("scheduler", labels::scheduler(target)),
         ("settings", labels::settings(target)),
         ("outcome", labels::outcome(&summary.meta.outcome)),

@@ -44,8 +44,30 @@ pub(crate) fn had(target: &Target) -> Had {
     }
 }
 
+/// Something that a trace does not have.
+pub(crate) struct Missing {
+    pub(crate) why: Why,
+    pub(crate) line: String,
+}
+
+/// Why a trace does not have something.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Why {
+    /// Nobody wanted it.
+    NotAsked,
+    /// The host did not give it.
+    Refused,
+}
+
+impl Missing {
+    /// Whether a reader may miss it.
+    pub(crate) fn is_bad(&self) -> bool {
+        self.why == Why::Refused
+    }
+}
+
 /// What this trace does not have and why, a line each.
-pub(crate) fn missing(summary: &Summary) -> Vec<String> {
+pub(crate) fn missing(summary: &Summary) -> Vec<Missing> {
     let Target::Linux {
         switches,
         page_faults,
@@ -58,10 +80,14 @@ pub(crate) fn missing(summary: &Summary) -> Vec<String> {
     let mut lines = Vec::new();
     let mut say = |what: &str, availability: &Availability, then: &str| match availability {
         Availability::Available => {}
-        Availability::NotAsked => lines.push(format!("{what}: not asked for; {then}")),
-        Availability::Refused { why } => {
-            lines.push(format!("{what}: {}; {then}", escape(why)));
-        }
+        Availability::NotAsked => lines.push(Missing {
+            why: Why::NotAsked,
+            line: format!("{what}: not asked for; {then}"),
+        }),
+        Availability::Refused { why } => lines.push(Missing {
+            why: Why::Refused,
+            line: format!("{what}: {}; {then}", escape(why)),
+        }),
     };
     say(
         "context switches one by one",
@@ -74,7 +100,10 @@ pub(crate) fn missing(summary: &Summary) -> Vec<String> {
         "their number is the kernel's own",
     );
     if *detail == Detail::Summary {
-        lines.push("events: statistics alone were kept; durations are in steps of 1 %".to_owned());
+        lines.push(Missing {
+            why: Why::NotAsked,
+            line: "events: statistics alone were kept; durations are in steps of 1 %".to_owned(),
+        });
     }
     lines
 }

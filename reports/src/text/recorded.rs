@@ -32,8 +32,9 @@ pub fn recorded(path: &Path, meta: &Meta, summary: &Summary) -> String {
             None => witnesses(&meta.witnesses),
         },
     );
-    for line in tables::linux::missing(summary) {
-        text.push_str(&format!("\nnot in it: {line}"));
+    let missing = tables::linux::missing(summary);
+    for missing in missing.iter().filter(|missing| missing.is_bad()) {
+        text.push_str(&format!("\nnot in it: {}", missing.line));
     }
     if let Outcome::Interrupted { by } = &meta.outcome {
         let what = match summary.linux {

@@ -108,8 +108,12 @@ fn header(summary: &Summary, style: Style) -> String {
         }
         let _ = writeln!(text, "  {word:<11}{line}");
     }
-    for line in tables::linux::missing(summary) {
-        let _ = writeln!(text, "  {:<11}{}", "not in it", style.bad(&line));
+    for missing in tables::linux::missing(summary) {
+        let line = match missing.is_bad() {
+            true => style.bad(&missing.line),
+            false => missing.line,
+        };
+        let _ = writeln!(text, "  {:<11}{line}", "not in it");
     }
     text
 }

@@ -5,7 +5,9 @@ use std::path::{Path, PathBuf};
 use trapline_reports::text::escape::escape;
 use trapline_reports::units::{count, duration, things};
 use trapline_trace_format::meta::Detail;
-use trapline_tracer::linux::{Follow, Limits, LinuxOptions, LinuxRecorded, Subject, record};
+use trapline_tracer::linux::{
+    Follow, HostWishes, Limits, LinuxOptions, LinuxRecorded, Subject, record,
+};
 
 use crate::cli::{RecordArgs, Switch};
 use crate::exit::Exit;
@@ -49,7 +51,11 @@ fn options(args: RecordArgs) -> LinuxOptions {
         } else {
             Detail::Events
         },
-        page_faults: linux.page_faults,
+        host: match (linux.switches, linux.page_faults) {
+            (_, true) => HostWishes::SwitchesAndPageFaults,
+            (Some(Switch::Off), false) => HostWishes::Nothing,
+            (Some(Switch::On) | None, false) => HostWishes::Switches,
+        },
         limits: Limits {
             bytes: linux.limit_size,
             time: args.limit.map(time),

@@ -14,36 +14,54 @@ use trapline_trace_format::event::{Nanos, Usage};
 /// The accounts of processes whose threads end one by one.
 #[derive(Default)]
 pub struct Accounts {
-    processes: HashMap<u32, Usage>,
+    processes: HashMap<u32, Whole>,
+}
+
+/// A process so far.
+#[derive(Default)]
+struct Whole {
+    /// What /proc said last of it as a whole.
+    last: Usage,
+    /// What its ended threads had together.
+    threads: Usage,
 }
 
 impl Accounts {
     /// A thread is at its end: its own account. Nothing if it is gone already or there is no /proc.
     pub fn thread_ends(&mut self, process: u32, thread: u32) -> Option<Usage> {
         let own = usage_of_thread(thread);
-        let sum = self.processes.entry(process).or_default();
-        if let Some(whole) = group(process) {
-            let (voluntary, involuntary) = (sum.voluntary_switches, sum.involuntary_switches);
-            let waiting_ns = sum.waiting_ns;
-            *sum = Usage {
-                voluntary_switches: voluntary,
-                involuntary_switches: involuntary,
-                waiting_ns,
-                max_resident_bytes: whole.max_resident_bytes.max(sum.max_resident_bytes),
-                ..whole
-            };
+        let whole = self.processes.entry(process).or_default();
+        if let Some(now) = group(process) {
+            let resident = whole.last.max_resident_bytes;
+            whole.last = now;
+            whole.last.max_resident_bytes = resident.max(now.max_resident_bytes);
         }
         let own = own?;
+        let sum = &mut whole.threads;
         sum.voluntary_switches += own.voluntary_switches;
         sum.involuntary_switches += own.involuntary_switches;
         sum.waiting_ns += own.waiting_ns;
+        sum.user_ns += own.user_ns;
+        sum.system_ns += own.system_ns;
         Some(own)
     }
 
     /// A process is no more, or is let go: the account of all its threads that [`Self::thread_ends`] was told of. Nothing if
     /// none was.
     pub fn process_ended(&mut self, process: u32) -> Option<Usage> {
-        self.processes.remove(&process)
+        let Whole { last, threads } = self.processes.remove(&process)?;
+        let mut usage = Usage {
+            voluntary_switches: threads.voluntary_switches,
+            involuntary_switches: threads.involuntary_switches,
+            waiting_ns: threads.waiting_ns,
+            ..last
+        };
+        // Ticks know less than the threads' own time, unless threads ended before anyone looked.
+        let ran_ns = threads.user_ns + threads.system_ns;
+        if ran_ns >= (last.user_ns + last.system_ns) * 9 / 10 {
+            divide(&mut usage, ran_ns);
+        }
+        Some(usage)
     }
 }
 
@@ -136,6 +154,17 @@ mod tests {
         let mut short = Usage::default();
         divide(&mut short, 900);
         assert_eq!((short.user_ns, short.system_ns), (900, 0));
+    }
+
+    #[test]
+    fn a_process_that_is_too_short_for_a_tick_has_its_cpu_time_all_the_same() {
+        let own = std::process::id();
+        let mut accounts = Accounts::default();
+        let thread = accounts.thread_ends(own, own).expect("/proc");
+        let process = accounts.process_ended(own).expect("it was told of");
+        assert!(process.user_ns + process.system_ns >= thread.user_ns + thread.system_ns);
+        assert!(process.user_ns + process.system_ns > 0 && process.max_resident_bytes > 0);
+        assert_eq!(accounts.process_ended(own), None);
     }
 
     #[test]

@@ -23,7 +23,7 @@ use crate::ptrace::perf::{Ring, Source, Subject, open};
 use record::Record;
 
 pub use accounts::{Accounts, usage_of_thread};
-pub use refusal::{mlock_kilobytes, paranoia};
+pub use refusal::{Refusal, mlock_kilobytes, paranoia};
 
 /// What to ask the host for besides switches, and of whom.
 #[derive(Clone, Copy, Debug)]
@@ -76,25 +76,39 @@ impl HostEvents {
         clock: &Clock,
         wanted: Wanted,
     ) -> (Self, Availability, Availability) {
-        let mut events = Self {
+        let mut events = Self::nothing(clock.monotonic_base(), wanted);
+        let Some((&first, others)) = threads.split_first() else {
+            return (events, Availability::NotAsked, Availability::NotAsked);
+        };
+        let (switches, page_faults) = match events.open_first(first) {
+            Ok(None) => (
+                Availability::Available,
+                events.asked(Availability::Available),
+            ),
+            Ok(Some(refusal)) => (
+                Availability::Available,
+                events.asked(refusal.availability()),
+            ),
+            Err(refusal) => (refusal.availability(), events.asked(refusal.availability())),
+        };
+        for &thread in others {
+            events.add(thread);
+        }
+        (events, switches, page_faults)
+    }
+
+    fn nothing(base: i64, wanted: Wanted) -> Self {
+        Self {
             wanted,
             cpus: Vec::new(),
             joined: Vec::new(),
-            base: clock.monotonic_base(),
+            base,
             page_faults: wanted.page_faults,
             lost_switches: 0,
             lost_faults: 0,
             unseen: None,
             batch: Vec::new(),
-        };
-        let Some((&first, others)) = threads.split_first() else {
-            return (events, Availability::NotAsked, Availability::NotAsked);
-        };
-        let (switches, page_faults) = events.open_first(first);
-        for &thread in others {
-            events.add(thread);
         }
-        (events, switches, page_faults)
     }
 
     /// One more thread, which nothing that was open makes: its descendants are seen from now on as well.
@@ -183,39 +197,33 @@ impl HostEvents {
             .flat_map(|cpu| std::iter::once(&cpu.switches).chain(&cpu.faults))
     }
 
-    /// Rings as large as the host gives them, with events on the first thread.
-    fn open_first(&mut self, thread: u32) -> (Availability, Availability) {
-        let no_faults = |why| match self.wanted.page_faults {
-            true => Availability::Refused { why },
-            false => Availability::NotAsked,
-        };
+    /// Rings as large as the host gives them, with events on the first thread. Whether page faults alone were refused.
+    fn open_first(&mut self, thread: u32) -> Result<Option<Refusal>, Refusal> {
         let mut refused = Errno::ENODEV;
         for (switches, faults) in RING_SIZES {
             match self.open_rings(thread, switches, faults) {
                 Ok((cpus, joined)) => {
                     (self.cpus, self.joined) = (cpus, joined);
-                    let faults = match self.wanted.page_faults {
-                        true => Availability::Available,
-                        false => Availability::NotAsked,
-                    };
-                    return (Availability::Available, faults);
+                    return Ok(None);
                 }
-                Err(Refused::Event(errno)) => {
-                    let why = refusal::of_event(errno);
-                    return (Availability::Refused { why: why.clone() }, no_faults(why));
-                }
+                Err(Refused::Event(errno)) => return Err(refusal::of_event(errno)),
                 Err(Refused::Memory(errno)) => refused = errno,
             }
         }
-        // Perhaps there is room for one of the two.
-        if self.page_faults {
-            let why = refusal::of_memory(refused);
-            self.page_faults = false;
-            let (switches, _) = self.open_first(thread);
-            return (switches, Availability::Refused { why });
+        let refusal = refusal::of_memory(refused);
+        if std::mem::take(&mut self.page_faults) {
+            // Perhaps there is room for one of the two.
+            return self.open_first(thread).map(|_| Some(refusal));
         }
-        let why = refusal::of_memory(refused);
-        (Availability::Refused { why: why.clone() }, no_faults(why))
+        Err(refusal)
+    }
+
+    /// The same of page faults, if anyone asked for them.
+    fn asked(&self, availability: Availability) -> Availability {
+        match self.wanted.page_faults {
+            true => availability,
+            false => Availability::NotAsked,
+        }
     }
 
     fn open_rings(
@@ -282,6 +290,41 @@ impl HostEvents {
             descendants: self.wanted.descendants,
         }
     }
+}
+
+/// Whether this process may have all of it, tried on itself: the bytes of a CPU's rings for switches and for page faults, and
+/// whether those are as large as they should be.
+///
+/// # Errors
+/// What is refused, why, and what would help.
+pub fn try_out() -> Result<Rings, Refusal> {
+    let mut events = HostEvents::nothing(
+        0,
+        Wanted {
+            descendants: true,
+            page_faults: true,
+        },
+    );
+    if let Some(refusal) = events.open_first(std::process::id())? {
+        return Err(refusal);
+    }
+    let (switches, faults) = events.ring_bytes().unwrap_or_default();
+    Ok(Rings {
+        switches,
+        faults,
+        full_size: (switches, faults) == RING_SIZES[0],
+    })
+}
+
+/// What rings the host gives.
+#[derive(Clone, Copy, Debug)]
+pub struct Rings {
+    /// Bytes of a CPU's ring for context switches.
+    pub switches: usize,
+    /// Bytes of a CPU's ring for page faults.
+    pub faults: usize,
+    /// Whether they are as large as they should be.
+    pub full_size: bool,
 }
 
 enum Refused {

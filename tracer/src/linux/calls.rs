@@ -7,8 +7,8 @@ use trapline_trace_format::event::{Cause, EventKind, Nanos, Seen, Trap};
 use trapline_trace_format::meta::Detail;
 
 use super::engine::{Engine, Traced};
-use super::filter::OURS;
-use super::tree::{OpenCall, Shown, Watch};
+use super::filter;
+use super::tree::{Filters, OpenCall, Shown, Watch};
 use crate::error::TracerError;
 use crate::ptrace::program::task::{CallStop, Entry, Stopped, Until};
 
@@ -30,23 +30,30 @@ impl Engine<'_> {
         }
     }
 
-    /// A stop that a filter asked for, before a call. One of the program's own asks for a tracer that is not there: the host
-    /// refuses the call then, and so it is refused here.
+    /// A stop that a filter asked for, before a call.
     pub(super) fn at_filter(&mut self, stopped: Stopped, at: Nanos) -> Result<(), TracerError> {
-        let call = stopped.call()?;
-        let Some(message) = stopped.message()? else {
-            return Ok(());
-        };
-        if message != u64::from(OURS) {
-            stopped.refuse_call()?;
+        let whom = self.tree.whom(stopped.tid().as_raw() as u32);
+        if self.tree.filters(whom.process) == Filters::ItsOwn {
+            return self.at_one_of_two_filters(stopped, at);
         }
-        match call {
+        match stopped.call()? {
             Some(CallStop::Entry(entry)) if self.watch == Watch::Filtered => {
                 self.enters(stopped, entry, at)
             }
             Some(_) => self.let_go(stopped, at, Seen::Other, 0),
             None => Ok(()),
         }
+    }
+
+    /// A process with a filter of its own stops at the entry first, where it was dealt with. Its own filter may ask for a
+    /// tracer; there would be none without us.
+    fn at_one_of_two_filters(&mut self, stopped: Stopped, at: Nanos) -> Result<(), TracerError> {
+        match stopped.message()? {
+            None => return Ok(()),
+            Some(message) if message == u64::from(filter::OURS) => {}
+            Some(_) => stopped.refuse_call()?,
+        }
+        self.let_go(stopped, at, Seen::Other, 0)
     }
 
     fn enters(&mut self, stopped: Stopped, entry: Entry, at: Nanos) -> Result<(), TracerError> {
@@ -105,10 +112,13 @@ impl Engine<'_> {
         }
         let (abi, number) = (call.entry.abi, call.entry.number);
         self.placement.after_call(&self.tree, abi, number);
+        let whom = self.tree.whom(tid);
+        if result >= 0 && filter::installs(abi, number, &call.entry.arguments) {
+            self.tree.set_filters(whom.process, Filters::ItsOwn);
+        }
         if call.shown == Shown::No {
             return self.let_go(stopped, at, Seen::Other, 0);
         }
-        let whom = self.tree.whom(tid);
         match self.rules.detail {
             Detail::Events => {
                 self.output.tell(at, whom, EventKind::Return { result });

@@ -4,12 +4,11 @@
 //! `wishes.rs` (what is wanted of the tracer itself). What a stop is and what may be asked at it is in
 //! `ptrace/program`.
 //!
-//! Invariants: a stopped task is held by value, so it is let go exactly once or handed on. Nothing is written to a file,
-//! formatted or (but for new tasks) allocated between a stop and letting go. Everything is told by this one thread, so the
-//! log's order is the order of stops.
+//! Invariants: a stopped task is held by value, so it is let go exactly once or handed on. At a call nothing is written to a
+//! file, formatted or allocated between a stop and letting go, unless it makes a descriptor. Everything is told by this one
+//! thread, so the log's order is the order of stops.
 
-use std::collections::HashMap;
-
+use rustc_hash::FxHashMap;
 use trapline_trace_format::event::{Nanos, Seen};
 use trapline_trace_format::meta::Detail;
 
@@ -51,7 +50,7 @@ pub(super) enum Traced {
     },
     /// Processes that it attached to.
     Attached,
-    /// A program of its own, to learn what a stop costs.
+    /// A child of its own that it measures itself with.
     Probe,
 }
 
@@ -87,7 +86,7 @@ pub(super) struct Engine<'a> {
     pub(super) timeline: Timeline,
     pub(super) output: Output<'a>,
     pub(super) tree: Tree,
-    pub(super) early: HashMap<u32, (Early, u32)>,
+    pub(super) early: FxHashMap<u32, (Early, u32)>,
     pub(super) host: HostEvents,
     pub(super) accounts: Accounts,
     pub(super) tallies: Tallies,
@@ -114,6 +113,9 @@ pub struct Counts {
 impl Engine<'_> {
     /// Traces until nobody is left. Gives the time of the end.
     pub(super) fn run(&mut self, interrupts: &Interrupts) -> Result<Nanos, TracerError> {
+        /// Each stop is two switches, and the host's rings hold some thousand.
+        const LOOK_AT_RINGS: u32 = 256;
+        let mut waits = 0_u32;
         loop {
             match wait()? {
                 Waited::Stopped(stopped, stop) => self.at_stop(stopped, stop)?,
@@ -123,6 +125,10 @@ impl Engine<'_> {
             }
             if interrupts.ticked() {
                 self.tick(interrupts)?;
+            }
+            waits = waits.wrapping_add(1);
+            if waits.is_multiple_of(LOOK_AT_RINGS) && self.host.half_full() {
+                self.drain_host();
             }
         }
         self.drain_host();
@@ -161,14 +167,16 @@ impl Engine<'_> {
         let tid = stopped.tid().as_raw() as u32;
         let now = self.timeline.now();
         let mut until = Until::Event;
+        let whom = self.tree.whom(tid);
+        let filters = self.tree.filters(whom.process);
         if let Some(thread) = self.tree.thread_mut(tid) {
             thread.let_go = now;
             thread.in_group_stop = false;
-            until = thread.until(self.watch);
+            until = thread.until(self.watch, filters);
             // Before the start only the program's own execve is part of the trace.
             let is_told = self.timeline.has_begun() || seen != Seen::Other;
             if self.rules.detail == Detail::Events && is_told {
-                self.output.held(at, now, self.tree.whom(tid), seen);
+                self.output.held(at, now, whom, seen);
             }
         }
         match self.mood {
@@ -185,9 +193,6 @@ impl Engine<'_> {
         /// Ticks between two flushes.
         const FLUSH: u32 = 10;
         self.ticks = self.ticks.wrapping_add(1);
-        if self.host.half_full() {
-            self.drain_host();
-        }
         if self.ticks.is_multiple_of(FLUSH) {
             self.drain_host();
             self.output.flush();

@@ -12,7 +12,7 @@ use trapline_trace_format::event::{
 
 use super::engine::{Early, Engine, Traced};
 use super::output::Whom;
-use super::tree::{Process, Shown, Watch};
+use super::tree::{Process, Shown, Told, Watch};
 use crate::error::TracerError;
 use crate::ptrace::program::stop::{End, NewTask};
 use crate::ptrace::program::task::Stopped;
@@ -66,7 +66,9 @@ impl Engine<'_> {
             } else {
                 child
             };
+            let filters = self.tree.filters(parent);
             self.tree.add_process(child, name.clone(), space, at);
+            self.tree.set_filters(child, filters);
             self.tell_created(child, parent, name, Role::Process, space, at);
         }
     }
@@ -161,7 +163,7 @@ impl Engine<'_> {
                 process: pid,
                 thread: tid,
             };
-            if !thread.end_told {
+            if thread.told < Told::Exit {
                 let status = ExitStatus::Code(0);
                 self.output.tell(at, whom, EventKind::Exited { status });
             }
@@ -175,9 +177,7 @@ impl Engine<'_> {
             return Ok(());
         };
         let whom = self.tree.whom(stopped.tid().as_raw() as u32);
-        if let Some(usage) = self.accounts.thread_ends(whom.process, whom.thread) {
-            self.tell_usage(whom, Role::Thread, usage, at);
-        }
+        self.tell_usage_of_thread(whom, at);
         let others = self
             .tree
             .process(whom.process)
@@ -198,7 +198,7 @@ impl Engine<'_> {
             self.early.insert(tid, (Early::Ended(end), self.ticks));
             return Ok(());
         };
-        if !thread.end_told {
+        if thread.told < Told::Exit {
             self.tell_exited(whom, end, at);
         }
         if let Some((_, Some(process))) = self.tree.remove_thread(tid) {
@@ -238,11 +238,20 @@ impl Engine<'_> {
     /// A thread is let go for good while it lives.
     pub(super) fn leave_behind(&mut self, tid: u32, at: Nanos) {
         let whom = self.tree.whom(tid);
-        if let Some(usage) = self.accounts.thread_ends(whom.process, tid) {
-            self.tell_usage(whom, Role::Thread, usage, at);
-        }
+        self.tell_usage_of_thread(whom, at);
         if let Some((_, Some(_))) = self.tree.remove_thread(tid) {
             self.tell_account(whom.process, at);
+        }
+    }
+
+    /// A thread's account, once.
+    fn tell_usage_of_thread(&mut self, whom: Whom, at: Nanos) {
+        match self.tree.thread_mut(whom.thread) {
+            Some(thread) if thread.told == Told::Nothing => thread.told = Told::Usage,
+            _ => return,
+        }
+        if let Some(usage) = self.accounts.thread_ends(whom.process, whom.thread) {
+            self.tell_usage(whom, Role::Thread, usage, at);
         }
     }
 
@@ -254,7 +263,7 @@ impl Engine<'_> {
         let process = self.tree.process(whom.process);
         let status = process.map_or(plain(end), |process| status(process, end));
         if let Some(thread) = self.tree.thread_mut(whom.thread) {
-            thread.end_told = true;
+            thread.told = Told::Exit;
         }
         self.output.tell(at, whom, EventKind::Exited { status });
     }

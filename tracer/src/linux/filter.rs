@@ -15,6 +15,31 @@ const IF_GREATER: u16 = (libc::BPF_JMP | libc::BPF_JGT | libc::BPF_K) as u16;
 const IF_AT_LEAST: u16 = (libc::BPF_JMP | libc::BPF_JGE | libc::BPF_K) as u16;
 const RETURN: u16 = (libc::BPF_RET | libc::BPF_K) as u16;
 
+/// What the filter says with each stop, to be told from a stop that a filter of the program's own asks for.
+pub(super) const OURS: u16 = 0x7261;
+
+/// Calls that can install a filter of the program's own.
+pub(super) const FILTER_CALLS: [(Abi, i32); 6] = [
+    (Abi::X86_64, libc::SYS_seccomp as i32),
+    (Abi::X86_64, libc::SYS_prctl as i32),
+    (Abi::I386, 354),
+    (Abi::I386, 172),
+    (Abi::X32, libc::SYS_seccomp as i32 | X32_BIT),
+    (Abi::X32, libc::SYS_prctl as i32 | X32_BIT),
+];
+
+/// Whether a call that succeeded has installed a filter.
+pub(super) fn installs(abi: Abi, number: i32, arguments: &[u64; 6]) -> bool {
+    const PR_SET_SECCOMP: u32 = libc::PR_SET_SECCOMP as u32;
+    const SET_MODE_FILTER: u32 = libc::SECCOMP_SET_MODE_FILTER;
+    let first = arguments[0] as u32;
+    match FILTER_CALLS.iter().position(|call| *call == (abi, number)) {
+        Some(0 | 2 | 4) => first == SET_MODE_FILTER,
+        Some(_) => first == PR_SET_SECCOMP,
+        None => false,
+    }
+}
+
 /// Places in `struct seccomp_data`.
 const NUMBER: u32 = 0;
 const ARCHITECTURE: u32 = 4;
@@ -23,8 +48,6 @@ const I386: u32 = 0x4000_0003;
 /// x32 numbers begin here; larger ones are nobody's.
 const FIRST_X32: u32 = X32_BIT as u32;
 
-/// What the filter says at its stops, so that they are told from those that a filter of the program's own asks for.
-pub(super) const OURS: u16 = 0x7472;
 const STOP: u32 = libc::SECCOMP_RET_TRACE | OURS as u32;
 
 /// The filter: stops for the calls of the set, and for `also` whatever the set says.
@@ -158,6 +181,18 @@ mod tests {
             }
             assert_eq!(run(&filter, 0xdead, 39), libc::SECCOMP_RET_ALLOW);
         }
+    }
+
+    #[test]
+    fn only_what_installs_a_filter_counts_as_that() {
+        let [seccomp, prctl] = [libc::SYS_seccomp as i32, libc::SYS_prctl as i32];
+        let with = |first: u64| [first, 0, 0, 0, 0, 0];
+        assert!(installs(Abi::X86_64, seccomp, &with(1)));
+        assert!(installs(Abi::X86_64, prctl, &with(22)));
+        assert!(installs(Abi::I386, 172, &with(22)));
+        assert!(!installs(Abi::X86_64, seccomp, &with(2)));
+        assert!(!installs(Abi::X86_64, prctl, &with(38)));
+        assert!(!installs(Abi::X86_64, 172, &with(22)));
     }
 
     #[test]

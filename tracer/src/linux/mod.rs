@@ -41,11 +41,11 @@ use std::time::{SystemTime, UNIX_EPOCH};
 use trapline_trace_format::event::Event;
 use trapline_trace_format::folder::TraceWriter;
 use trapline_trace_format::meta::{
-    Availability, Calibration, FORMAT_VERSION, Loss, Meta, Outcome, Target, Witnesses,
+    Availability, Calibration, Detail, FORMAT_VERSION, Loss, Meta, Outcome, Target, Witnesses,
 };
 
 pub use engine::Counts;
-pub use options::{Chosen, Follow, Limits, LinuxOptions, Subject};
+pub use options::{Chosen, Follow, HostWishes, Limits, LinuxOptions, Subject};
 
 use crate::clock::Clock;
 use crate::error::TracerError;
@@ -79,7 +79,6 @@ pub fn record(options: &LinuxOptions) -> Result<LinuxRecorded, TracerError> {
     let mut session = Session::new(options, clock)?;
     let calibration = session.calibrate(&clock)?;
     let mut meta = first_meta(options, &clock, calibration)?;
-    session.end_if_wanted();
     session.begin()?;
     let (switches, page_faults) = session.open_host_events(&clock);
     let Target::Linux {
@@ -100,8 +99,11 @@ pub fn record(options: &LinuxOptions) -> Result<LinuxRecorded, TracerError> {
     folder.keep = !matches!(ran, Err(TracerError::Program { .. }));
     let ending = ran?;
     meta.wall_ns = ending.wall_ns;
-    meta.outcome = Outcome::Completed {
-        status: ending.status,
+    meta.outcome = match ending.ended_by {
+        Some(by) => Outcome::Interrupted { by: by.to_owned() },
+        None => Outcome::Completed {
+            status: ending.status,
+        },
     };
     meta.lost.clone_from(&ending.lost);
     if let Some(writer) = folder.writer.take() {
@@ -114,6 +116,27 @@ pub fn record(options: &LinuxOptions) -> Result<LinuxRecorded, TracerError> {
         status: ending.status,
         notes: ending.notes,
     })
+}
+
+/// What the instruments cost here, from tracing a process of our own: what each recording does first.
+///
+/// # Errors
+/// When ptrace is refused.
+pub fn try_out() -> Result<Calibration, TracerError> {
+    let options = LinuxOptions {
+        subject: Subject::Program(Vec::new()),
+        follow: Follow::All,
+        calls: None,
+        string_bytes: 0,
+        detail: Detail::Events,
+        host: HostWishes::Nothing,
+        limits: Limits::default(),
+        output: PathBuf::new(),
+        command: Vec::new(),
+        tool_version: String::new(),
+    };
+    let clock = Clock::monotonic();
+    Session::new(&options, clock)?.calibrate(&clock)
 }
 
 fn first_meta(

@@ -22,8 +22,8 @@ pub struct LinuxOptions {
     pub string_bytes: usize,
     /// What is kept of each event.
     pub detail: Detail,
-    /// Whether each page fault is asked of the host.
-    pub page_faults: bool,
+    /// What is asked of the host besides.
+    pub host: HostWishes,
     /// Where recording ends before the program does.
     pub limits: Limits,
     /// The trace folder to make.
@@ -32,6 +32,17 @@ pub struct LinuxOptions {
     pub command: Vec<String>,
     /// Version of the tool, for meta.json.
     pub tool_version: String,
+}
+
+/// What is asked of the host besides stops.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum HostWishes {
+    /// Nothing: stops are cheapest then, and only the number of context switches is known.
+    Nothing,
+    /// Each context switch with its time.
+    Switches,
+    /// These, and each page fault.
+    SwitchesAndPageFaults,
 }
 
 /// Whom to trace.

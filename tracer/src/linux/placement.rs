@@ -2,7 +2,8 @@
 //! an eighth of what it costs on two; but two programs that both have work to do need two CPUs.
 //!
 //! Key types: [`Placement`] (carries it out) and [`Judge`] (decides, and is pure). A tree of which one task at a time has work
-//! is kept with its tracer on one CPU; when two have work for a while, everyone is let go where he likes.
+//! is kept with its tracer on one CPU, and so is a storm of calls, whoever makes it; when two have other work for a while,
+//! everyone is let go where he likes.
 //!
 //! The program does not see it: its tasks' affinity is set back before it asks for it or sets it, and before they are let
 //! go for good. Not used for processes that were attached to, which must not keep it should the tracer be killed; a program that
@@ -103,7 +104,7 @@ impl Placement {
             Mode::Off => {}
             Mode::Together(_) if tree.len() < 2 => self.judge.one_task(),
             Mode::Together(_) => {
-                if self.judge.two_should_part(working(tree)) {
+                if self.judge.should_part(working(tree), stops) {
                     self.scatter(tree);
                     self.mode = Mode::Apart;
                 }
@@ -186,22 +187,28 @@ impl Judge {
     const PART: f64 = 0.65;
     const GATHER: f64 = 0.3;
     /// Stops in a tick that make it worth while.
-    const STOPS: u64 = 20;
+    const SOME: u64 = 20;
+    /// Stops in a tick of which the tracer has most of the work: a second CPU then gains less than dearer stops lose.
+    const MANY: u64 = 200;
     const MOST_DOUBLINGS: u32 = 6;
 
     fn one_task(&mut self) {
         self.parallel = 0.0;
     }
 
-    fn remember(&mut self, working: usize) {
-        let now = if working > 1 { 1.0 } else { 0.0 };
+    fn remember(&mut self, work: Work) {
+        let now = if work.ready + work.stopped > 1 {
+            1.0
+        } else {
+            0.0
+        };
         self.parallel = Self::MEMORY * self.parallel + (1.0 - Self::MEMORY) * now;
     }
 
     /// While they are together.
-    fn two_should_part(&mut self, working: usize) -> bool {
-        self.remember(working);
-        let part = self.parallel > Self::PART;
+    fn should_part(&mut self, work: Work, stops: u64) -> bool {
+        self.remember(work);
+        let part = self.parallel > Self::PART && stops < Self::MANY;
         if part {
             self.partings += 1;
             self.alone = 0;
@@ -210,9 +217,11 @@ impl Judge {
     }
 
     /// While they are apart.
-    fn should_gather(&mut self, working: usize, stops: u64) -> bool {
-        self.remember(working);
-        if self.parallel < Self::GATHER && stops >= Self::STOPS {
+    fn should_gather(&mut self, work: Work, stops: u64) -> bool {
+        self.remember(work);
+        let one_at_a_time = self.parallel < Self::GATHER && stops >= Self::SOME;
+        let all_wait_for_us = work.ready < 2 && stops >= Self::MANY;
+        if one_at_a_time || all_wait_for_us {
             self.alone += 1;
         } else {
             self.alone = 0;
@@ -221,20 +230,34 @@ impl Judge {
     }
 }
 
-/// How many of the tree's tasks have work: run, wait for a CPU, or wait for the tracer.
-fn working(tree: &Tree) -> usize {
-    tree.tids()
-        .take(SAMPLE)
-        .filter(|tid| has_work(*tid))
-        .count()
+/// How many tasks have work.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+struct Work {
+    /// Run, or wait for a CPU.
+    ready: usize,
+    /// Wait for the tracer.
+    stopped: usize,
 }
 
-fn has_work(tid: u32) -> bool {
-    let stat = std::fs::read(format!("/proc/{tid}/stat")).unwrap_or_default();
+/// Which of the tree's tasks have work.
+fn working(tree: &Tree) -> Work {
+    let mut work = Work::default();
+    for tid in tree.tids().take(SAMPLE) {
+        match state(tid) {
+            Some(b'R') => work.ready += 1,
+            Some(b't') => work.stopped += 1,
+            _ => {}
+        }
+    }
+    work
+}
+
+/// The letter of a task's state, as proc(5) has it.
+fn state(tid: u32) -> Option<u8> {
+    let stat = std::fs::read(format!("/proc/{tid}/stat")).ok()?;
     // The name before it may have any bytes, but what follows it has no parenthesis.
-    let name_end = stat.iter().rposition(|byte| *byte == b')');
-    let state = name_end.and_then(|end| stat.get(end + 2));
-    matches!(state, Some(b'R' | b't'))
+    let name_end = stat.iter().rposition(|byte| *byte == b')')?;
+    stat.get(name_end + 2).copied()
 }
 
 fn place(task: Pid, cpus: &CpuSet) {
@@ -250,28 +273,48 @@ fn pid(tid: u32) -> Pid {
 mod tests {
     use super::*;
 
+    fn ready(ready: usize) -> Work {
+        Work { ready, stopped: 0 }
+    }
+
     #[test]
     fn two_that_work_for_a_while_part_and_a_moment_of_both_does_not() {
         let mut judge = Judge::default();
         for _ in 0..3 {
-            assert!(!judge.two_should_part(2));
+            assert!(!judge.should_part(ready(2), 10));
         }
-        assert!(judge.two_should_part(2));
+        assert!(judge.should_part(ready(2), 10));
         let mut judge = Judge::default();
         // A shell that makes one program after the other.
-        assert!((0..1000).all(|tick| !judge.two_should_part(if tick % 3 == 0 { 2 } else { 1 })));
+        let work = |tick: u32| ready(if tick.is_multiple_of(3) { 2 } else { 1 });
+        assert!((0..1000).all(|tick| !judge.should_part(work(tick), 10)));
+    }
+
+    #[test]
+    fn a_storm_of_calls_stays_on_one_cpu_however_many_make_it() {
+        let mut judge = Judge::default();
+        assert!((0..100).all(|_| !judge.should_part(ready(8), 1000)));
+        let waiting = Work {
+            ready: 1,
+            stopped: 7,
+        };
+        assert!(judge.should_gather(waiting, 300));
+        assert!(
+            (0..100).all(|_| !judge.should_gather(ready(8), 300)),
+            "they have other work"
+        );
     }
 
     #[test]
     fn they_come_together_only_when_there_are_stops_and_each_time_later() {
         let mut judge = Judge::default();
-        assert!((0..100).all(|_| !judge.should_gather(1, 0)));
-        assert!(judge.should_gather(1, 100));
+        assert!((0..100).all(|_| !judge.should_gather(ready(1), 0)));
+        assert!(judge.should_gather(ready(1), 100));
         let ticks_until_gathered =
-            |judge: &mut Judge| (1..1000).find(|_| judge.should_gather(1, 100));
+            |judge: &mut Judge| (1..1000).find(|_| judge.should_gather(ready(1), 100));
         let mut before = 0;
         for _ in 0..4 {
-            while !judge.two_should_part(2) {}
+            while !judge.should_part(ready(2), 10) {}
             let ticks = ticks_until_gathered(&mut judge).unwrap();
             assert!(ticks > before, "{ticks} after {before}");
             before = ticks;

@@ -10,7 +10,8 @@ use trapline_trace_format::meta::{Availability, Calibration, Loss};
 use super::attach::{Attached, attach};
 use super::calls::Reading;
 use super::engine::{Counts, Engine, Mood, Rules, Traced};
-use super::options::{Follow, LinuxOptions, Subject};
+use super::filter::FILTER_CALLS;
+use super::options::{Follow, HostWishes, LinuxOptions, Subject};
 use super::output::{Log, Output, Whom};
 use super::placement::{AFFINITY_CALLS, Placement};
 use super::selection::Selection;
@@ -22,7 +23,7 @@ use super::{calibrate, cut, filter, start};
 use crate::clock::Clock;
 use crate::error::TracerError;
 use crate::host_events::{Accounts, HostEvents};
-use crate::ptrace::program::interrupts::{Interrupts, end_self};
+use crate::ptrace::program::interrupts::Interrupts;
 use crate::ptrace::program::start::Launch;
 use crate::ptrace::program::stop::End;
 use crate::ptrace::program::task::{Until, Wanted};
@@ -50,6 +51,8 @@ pub(super) struct Ending {
     pub(super) wall_ns: Nanos,
     pub(super) counts: Counts,
     pub(super) status: u8,
+    /// The signal that ended the program by way of the tracer.
+    pub(super) ended_by: Option<&'static str>,
     pub(super) lost: Vec<Loss>,
     pub(super) notes: Vec<String>,
 }
@@ -61,7 +64,7 @@ impl<'a> Session<'a> {
         // Without a tracer a filtered call fails, so nobody may run away from it.
         let is_filtered = is_program && options.follow == Follow::All;
         let filter = match set.filter(|set| is_filtered && !set.is_all()) {
-            Some(set) => filter::program(set, &AFFINITY_CALLS),
+            Some(set) => filter::program(set, &[AFFINITY_CALLS, FILTER_CALLS].concat()),
             None => Vec::new(),
         };
         let time = options.limits.time;
@@ -98,17 +101,6 @@ impl<'a> Session<'a> {
         calibrate::calibrate(clock, &self.interrupts, placement)
     }
 
-    /// Ends this process if somebody wanted that before anything was begun: there is nobody yet to pass it on to.
-    pub(super) fn end_if_wanted(&self) {
-        if let Some(request) = self
-            .interrupts
-            .next()
-            .filter(|request| !request.asks_to_stop())
-        {
-            end_self(request.signal);
-        }
-    }
-
     /// Makes the program's process, or attaches.
     pub(super) fn begin(&mut self) -> Result<(), TracerError> {
         let new_tasks = self.options.follow == Follow::All;
@@ -141,7 +133,11 @@ impl<'a> Session<'a> {
         };
         let wanted = crate::host_events::Wanted {
             descendants: self.options.follow == Follow::All,
-            page_faults: self.options.page_faults,
+            page_faults: self.options.host == HostWishes::SwitchesAndPageFaults,
+        };
+        let threads = match self.options.host {
+            HostWishes::Nothing => Vec::new(),
+            HostWishes::Switches | HostWishes::SwitchesAndPageFaults => threads,
         };
         let (host, switches, page_faults) = HostEvents::open(&threads, clock, wanted);
         self.host = Some(host);
@@ -284,6 +280,7 @@ impl Engine<'_> {
             wall_ns,
             counts: self.counts,
             status,
+            ended_by: self.wishes.ended_by(),
             lost,
             notes: self.notes,
         })

@@ -29,7 +29,9 @@ impl Engine<'_> {
         };
         let whom = self.tree.whom(stopped.tid().as_raw() as u32);
         let action = action(whom.thread, signal);
-        self.wishes.signal_seen(whom.process, signal, at);
+        if self.traced.root() == Some(whom.process) {
+            self.wishes.signal_seen(signal, at);
+        }
         let fault = fault(signal, &info);
         let mut seen = Seen::Other;
         if let Some((cause, address)) = fault {

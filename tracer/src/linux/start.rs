@@ -71,7 +71,8 @@ fn find(name: &OsStr) -> Result<PathBuf, TracerError> {
         if forbidden {
             "it may not be executed (chmod +x)"
         } else {
-            "there is no such program in PATH; for one of the current directory write ./NAME"
+            "there is no such program in PATH; write ./NAME for one of the current directory (`trapline guests` lists the \
+             mini-kernel's)"
         },
     ))
 }

@@ -3,9 +3,9 @@
 //! Key type: [`Tallies`]. Durations are in log-linear buckets at most 1 % wide.
 
 use std::collections::BTreeMap;
-use std::collections::HashMap;
 
 use hdrhistogram::Histogram;
+use rustc_hash::FxHashMap;
 use trapline_trace_format::event::{Abi, EventKind, Nanos, Tally};
 use trapline_trace_format::record::MAX_PAYLOAD;
 
@@ -20,7 +20,7 @@ const MOST_PAIRS: usize = MAX_PAYLOAD / 16;
 /// Statistics of the calls of all living processes.
 #[derive(Default)]
 pub(super) struct Tallies {
-    processes: HashMap<u32, BTreeMap<(Abi, i32), Calls>>,
+    processes: FxHashMap<u32, BTreeMap<(Abi, i32), Calls>>,
 }
 
 /// Calls of one number.

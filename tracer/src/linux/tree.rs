@@ -2,8 +2,7 @@
 //!
 //! Key types: [`Tree`], [`Thread`], [`Process`]. Pure: it knows no ptrace. Neighbour: `family.rs` keeps it up to date.
 
-use std::collections::HashMap;
-
+use rustc_hash::FxHashMap;
 use trapline_trace_format::event::{Cause, Nanos};
 
 use crate::ptrace::program::task::{Entry, Until};
@@ -13,8 +12,8 @@ use super::output::Whom;
 /// Everyone who is traced.
 #[derive(Debug, Default)]
 pub(super) struct Tree {
-    threads: HashMap<u32, Thread>,
-    processes: HashMap<u32, Process>,
+    threads: FxHashMap<u32, Thread>,
+    processes: FxHashMap<u32, Process>,
 }
 
 /// A traced thread.
@@ -24,10 +23,18 @@ pub(super) struct Thread {
     pub(super) call: Option<OpenCall>,
     /// When it was last let go.
     pub(super) let_go: Nanos,
-    /// Whether its end was told already.
-    pub(super) end_told: bool,
+    /// What of its end was told already.
+    pub(super) told: Told,
     /// Whether it is stopped with its process.
     pub(super) in_group_stop: bool,
+}
+
+/// What of a thread's end was told.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Told {
+    Nothing,
+    Usage,
+    Exit,
 }
 
 /// A system call that was entered and has not returned.
@@ -53,8 +60,19 @@ pub(super) struct Process {
     pub(super) space: u32,
     /// Threads whose end was not heard of.
     pub(super) live: u32,
+    /// Which filters decide about its calls.
+    pub(super) filters: Filters,
     /// The last fault that became a signal: signal, cause, address.
     pub(super) fault: Option<(u8, Cause, u64)>,
+}
+
+/// Which filters decide about a process's calls.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Filters {
+    /// At most ours.
+    Ours,
+    /// One of its own, too, which may refuse a call before ours can stop it.
+    ItsOwn,
 }
 
 /// At which stops the tracer asks for more.
@@ -74,16 +92,17 @@ impl Thread {
             process,
             call: None,
             let_go,
-            end_told: false,
+            told: Told::Nothing,
             in_group_stop: false,
         }
     }
 
     /// Until when it is let go.
-    pub(super) fn until(&self, watch: Watch) -> Until {
-        match (watch, self.call) {
-            (Watch::Every, _) | (_, Some(_)) => Until::Call,
-            (Watch::Filtered | Watch::Nothing, None) => Until::Event,
+    pub(super) fn until(&self, watch: Watch, filters: Filters) -> Until {
+        match (watch, self.call, filters) {
+            (Watch::Every, ..) | (_, Some(_), _) => Until::Call,
+            (Watch::Filtered, None, Filters::ItsOwn) => Until::Call,
+            (Watch::Filtered | Watch::Nothing, None, _) => Until::Event,
         }
     }
 }
@@ -100,6 +119,7 @@ impl Tree {
         let process = Process {
             name,
             space,
+            filters: Filters::Ours,
             live: 0,
             fault: None,
         };
@@ -160,6 +180,20 @@ impl Tree {
             process.live = 1;
         }
         gone
+    }
+
+    /// From now on these filters decide about a process's calls.
+    pub(super) fn set_filters(&mut self, pid: u32, filters: Filters) {
+        if let Some(process) = self.processes.get_mut(&pid) {
+            process.filters = filters;
+        }
+    }
+
+    /// Which filters decide about a process's calls.
+    pub(super) fn filters(&self, pid: u32) -> Filters {
+        self.processes
+            .get(&pid)
+            .map_or(Filters::Ours, |process| process.filters)
     }
 
     pub(super) fn whom(&self, tid: u32) -> Whom {
@@ -241,12 +275,14 @@ mod tests {
     #[test]
     fn a_thread_is_asked_for_no_more_than_is_watched() {
         let mut thread = Thread::new(1, 0);
-        assert_eq!(thread.until(Watch::Every), Until::Call);
-        assert_eq!(thread.until(Watch::Filtered), Until::Event);
-        assert_eq!(thread.until(Watch::Nothing), Until::Event);
+        let until = |thread: &Thread, watch| thread.until(watch, Filters::Ours);
+        assert_eq!(until(&thread, Watch::Every), Until::Call);
+        assert_eq!(until(&thread, Watch::Filtered), Until::Event);
+        assert_eq!(until(&thread, Watch::Nothing), Until::Event);
+        assert_eq!(thread.until(Watch::Filtered, Filters::ItsOwn), Until::Call);
         thread.call = in_a_call(0);
         for watch in [Watch::Every, Watch::Filtered, Watch::Nothing] {
-            assert_eq!(thread.until(watch), Until::Call);
+            assert_eq!(until(&thread, watch), Until::Call);
         }
     }
 }

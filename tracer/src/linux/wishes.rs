@@ -1,9 +1,8 @@
 //! What is wanted of the tracer itself: Ctrl-C, `kill`, Ctrl-Z.
 //!
 //! Key type: [`Wishes`]. A terminal sends its signals to the whole job, the traced program included, so the tracer has
-//! nothing to do but take note. A signal that a process sent to the tracer alone is passed on to the program; a second one
-//! ends it. When the program has ended by it, so does all that came of the program. Processes that were attached to are
-//! let go.
+//! nothing to do but take note. A signal that a process sent to the tracer alone is passed on to the program, and when that has
+//! ended to whoever is left of its tree; a second one kills them all. Processes that were attached to are let go.
 
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
@@ -26,25 +25,41 @@ pub(super) struct Wishes {
     first: Option<(Request, Nanos)>,
     /// One that has not been passed on yet.
     waiting: Option<(i32, Nanos)>,
+    /// The last one that was.
+    passed: Option<Passed>,
     /// The last signal that the program's first process got.
     seen: Option<(i32, Nanos)>,
-    /// Since when the rest of the program's tree is asked to follow it.
-    rest_asked: Option<Nanos>,
     /// Whether the terminal wants its job stopped, and since when.
     stop: Option<Nanos>,
+}
+
+/// A signal that was passed on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Passed {
+    signal: i32,
+    to: Part,
+}
+
+/// A part of the started tree.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Part {
+    /// Its first process.
+    Root,
+    /// Everyone.
+    All,
 }
 
 /// What is to be done about a wish.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Deed {
     Nothing,
-    PassOn(i32),
+    PassOn(Passed),
     Kill,
 }
 
 impl Wishes {
-    /// The program got a signal.
-    pub(super) fn signal_seen(&mut self, _process: u32, signal: i32, at: Nanos) {
+    /// The program's first process got a signal.
+    pub(super) fn signal_seen(&mut self, signal: i32, at: Nanos) {
         self.seen = Some((signal, at));
     }
 
@@ -62,36 +77,37 @@ impl Wishes {
         Deed::Nothing
     }
 
-    /// What is due to the rest of the tree, once the program has ended: nobody is left behind by whom the tracer alone was
-    /// asked to end.
-    fn due_to_the_rest(&mut self, now: Nanos) -> Deed {
-        let Some((request, _)) = self.first.filter(|(first, _)| first.sender.is_some()) else {
-            return Deed::Nothing;
-        };
-        match self.rest_asked {
-            None => {
-                self.rest_asked = Some(now);
-                Deed::PassOn(request.signal)
+    /// What is due now. `alone`: the program's first process has ended.
+    fn due(&mut self, alone: bool, now: Nanos) -> Deed {
+        let to = if alone { Part::All } else { Part::Root };
+        let signal = match (self.waiting, self.passed) {
+            (Some((signal, since)), _) if now - since >= SAME_SENDING => {
+                self.waiting = None;
+                let is_same = |(seen, at)| seen == signal && at >= since - SAME_SENDING;
+                if self.seen.is_some_and(is_same) {
+                    return Deed::Nothing;
+                }
+                signal
             }
-            Some(since) if now - since > ONE_WISH => Deed::Kill,
-            Some(_) => Deed::Nothing,
-        }
+            // The first process has ended, and nobody else has heard of it.
+            (
+                None,
+                Some(Passed {
+                    signal,
+                    to: Part::Root,
+                }),
+            ) if alone => signal,
+            _ => return Deed::Nothing,
+        };
+        let passed = Passed { signal, to };
+        self.passed = Some(passed);
+        Deed::PassOn(passed)
     }
 
-    /// What is due now.
-    fn due(&mut self, now: Nanos) -> Deed {
-        match self.waiting {
-            Some((signal, since)) if now - since >= SAME_SENDING => {
-                self.waiting = None;
-                match self.seen {
-                    Some((seen, at)) if seen == signal && at >= since - SAME_SENDING => {
-                        Deed::Nothing
-                    }
-                    _ => Deed::PassOn(signal),
-                }
-            }
-            _ => Deed::Nothing,
-        }
+    /// The signal by which somebody ended the program through the tracer, if so.
+    pub(super) fn ended_by(&self) -> Option<&'static str> {
+        let signal = Signal::try_from(self.passed?.signal).ok()?;
+        Some(signal.as_str())
     }
 }
 
@@ -99,7 +115,7 @@ impl Engine<'_> {
     /// Does what is wanted.
     pub(super) fn listen_to_wishes(&mut self, interrupts: &Interrupts) -> Result<(), TracerError> {
         if matches!(self.traced, Traced::Probe) {
-            // Whoever comes after it will listen.
+            // It ends at once; wishes are for what comes then.
             return Ok(());
         }
         let now = self.timeline.now();
@@ -109,10 +125,7 @@ impl Engine<'_> {
                 continue;
             }
             match &self.traced {
-                Traced::Attached | Traced::Probe => {
-                    self.wishes.first.get_or_insert((request, now));
-                    self.leave()?;
-                }
+                Traced::Attached | Traced::Probe => self.leave()?,
                 Traced::Program { end, .. } => {
                     let alone = end.is_some();
                     let deed = self.wishes.end_wanted(request, alone, now);
@@ -120,12 +133,9 @@ impl Engine<'_> {
                 }
             }
         }
-        let due = self.wishes.due(now);
+        let alone = matches!(&self.traced, Traced::Program { end: Some(_), .. });
+        let due = self.wishes.due(alone, now);
         self.do_deed(due);
-        if matches!(self.traced, Traced::Program { end: Some(_), .. }) {
-            let due = self.wishes.due_to_the_rest(now);
-            self.do_deed(due);
-        }
         self.stop_with_the_job(now);
         if self.mood == Mood::Tracing && self.cut.is_some() && self.traced.root().is_none() {
             // Nothing is left to record, and these run on without us.
@@ -148,19 +158,14 @@ impl Engine<'_> {
     }
 
     fn do_deed(&self, deed: Deed) {
-        let signal = match deed {
+        let (signal, part) = match deed {
             Deed::Nothing => return,
-            Deed::PassOn(signal) => Signal::try_from(signal).ok(),
-            Deed::Kill => Some(Signal::SIGKILL),
+            Deed::PassOn(passed) => (Signal::try_from(passed.signal).ok(), passed.to),
+            Deed::Kill => (Some(Signal::SIGKILL), Part::All),
         };
-        let root = self
-            .traced
-            .root()
-            .filter(|root| self.tree.process(*root).is_some());
-        let all = || self.tree.pids().collect();
-        let whom: Vec<u32> = match (root, deed) {
-            (Some(root), Deed::PassOn(_)) => vec![root],
-            _ => all(),
+        let whom: Vec<u32> = match (self.traced.root(), part) {
+            (Some(root), Part::Root) => vec![root],
+            _ => self.tree.pids().collect(),
         };
         for pid in whom {
             // Gone is gone.
@@ -198,62 +203,57 @@ mod tests {
         }
     }
 
+    fn passed(to: Part) -> Deed {
+        let signal = libc::SIGTERM;
+        Deed::PassOn(Passed { signal, to })
+    }
+
     #[test]
     fn the_terminal_reaches_the_program_itself() {
         let mut wishes = Wishes::default();
         assert_eq!(wishes.end_wanted(request(None), false, 0), Deed::Nothing);
-        assert_eq!(wishes.due(10 * SECOND), Deed::Nothing);
+        assert_eq!(wishes.due(false, 10 * SECOND), Deed::Nothing);
+        assert_eq!(wishes.due(true, 11 * SECOND), Deed::Nothing);
+        assert_eq!(wishes.ended_by(), None);
     }
 
     #[test]
     fn what_was_sent_to_the_tracer_alone_is_passed_on_once_and_a_second_one_kills() {
         let mut wishes = Wishes::default();
-        assert_eq!(
-            wishes.end_wanted(request(Some(7)), false, SECOND),
-            Deed::Nothing
-        );
-        assert_eq!(
-            wishes.end_wanted(request(Some(7)), false, SECOND + 5),
-            Deed::Nothing
-        );
-        assert_eq!(wishes.due(SECOND + 10), Deed::Nothing);
-        assert_eq!(wishes.due(2 * SECOND), Deed::PassOn(libc::SIGTERM));
-        assert_eq!(wishes.due(3 * SECOND), Deed::Nothing);
-        assert_eq!(
-            wishes.end_wanted(request(Some(7)), false, 3 * SECOND),
-            Deed::Kill
-        );
+        let wanted = |wishes: &mut Wishes, now| wishes.end_wanted(request(Some(7)), false, now);
+        assert_eq!(wanted(&mut wishes, SECOND), Deed::Nothing);
+        assert_eq!(wanted(&mut wishes, SECOND + 5), Deed::Nothing);
+        assert_eq!(wishes.due(false, SECOND + 10), Deed::Nothing);
+        assert_eq!(wishes.due(false, 2 * SECOND), passed(Part::Root));
+        assert_eq!(wishes.due(false, 3 * SECOND), Deed::Nothing);
+        assert_eq!(wishes.ended_by(), Some("SIGTERM"));
+        assert_eq!(wanted(&mut wishes, 3 * SECOND), Deed::Kill);
     }
 
     #[test]
-    fn the_rest_of_the_tree_follows_the_program_unless_the_terminal_asked() {
-        let mut wishes = Wishes::default();
-        assert_eq!(wishes.due_to_the_rest(0), Deed::Nothing);
-        wishes.end_wanted(request(None), false, 0);
-        assert_eq!(wishes.due_to_the_rest(5 * SECOND), Deed::Nothing);
+    fn when_the_first_process_has_ended_of_it_the_others_hear_of_it_once() {
         let mut wishes = Wishes::default();
         wishes.end_wanted(request(Some(7)), false, 0);
-        let asked = Deed::PassOn(libc::SIGTERM);
-        assert_eq!(wishes.due_to_the_rest(SECOND), asked);
-        assert_eq!(wishes.due_to_the_rest(SECOND + 5), Deed::Nothing);
-        assert_eq!(wishes.due_to_the_rest(3 * SECOND), Deed::Kill);
+        assert_eq!(wishes.due(false, SECOND), passed(Part::Root));
+        assert_eq!(wishes.due(true, SECOND + 1), passed(Part::All));
+        assert_eq!(wishes.due(true, SECOND + 2), Deed::Nothing);
     }
 
     #[test]
     fn what_went_to_the_whole_group_is_not_passed_on() {
         let mut wishes = Wishes::default();
-        wishes.signal_seen(1, libc::SIGTERM, SECOND - 1000);
+        wishes.signal_seen(libc::SIGTERM, SECOND - 1000);
         assert_eq!(
             wishes.end_wanted(request(Some(7)), false, SECOND),
             Deed::Nothing
         );
-        assert_eq!(wishes.due(2 * SECOND), Deed::Nothing);
+        assert_eq!(wishes.due(false, 2 * SECOND), Deed::Nothing);
     }
 
     #[test]
     fn when_the_program_has_ended_the_rest_of_its_tree_hears_the_terminal_through_the_tracer() {
         let mut wishes = Wishes::default();
         assert_eq!(wishes.end_wanted(request(None), true, 0), Deed::Nothing);
-        assert_eq!(wishes.due(SECOND), Deed::PassOn(libc::SIGTERM));
+        assert_eq!(wishes.due(true, SECOND), passed(Part::All));
     }
 }

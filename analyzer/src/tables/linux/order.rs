@@ -7,7 +7,7 @@ use trapline_trace_format::event::Event;
 
 /// How many places an event may stand from where it belongs. The recorder fetches what the host tells at least every 100 ms,
 /// and before a ring of a few thousand records is full; between two fetches it cannot write as many events of its own.
-const WINDOW: usize = 1 << 19;
+pub(crate) const WINDOW: usize = 1 << 19;
 
 /// Holds events back until it is certain that none earlier can follow.
 pub(crate) struct Batches {

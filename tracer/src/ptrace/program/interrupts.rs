@@ -74,6 +74,11 @@ impl Interrupts {
                 set_action(signal, &noting());
             }
         }
+        // The wait tells of stops; a signal for each besides would only cost time.
+        interrupts
+            .before
+            .push((libc::SIGCHLD, action_of(libc::SIGCHLD)));
+        set_action(libc::SIGCHLD, &silent_about_stops());
         for came in &CAME_TO_US {
             came.store(0, Relaxed);
         }
@@ -131,13 +136,6 @@ pub(crate) fn stop_self() {
     unsafe { libc::kill(libc::getpid(), libc::SIGSTOP) };
 }
 
-/// Does what a signal does to a process that does not handle it.
-pub(crate) fn end_self(signal: i32) {
-    set_action(signal, &zeroed_action());
-    // SAFETY: no memory is passed.
-    unsafe { libc::raise(signal) };
-}
-
 /// Only stores to atomics: async-signal-safe.
 extern "C" fn note(signal: i32, info: *const libc::siginfo_t, _context: *const libc::c_void) {
     if signal == TICK_SIGNAL {
@@ -162,6 +160,12 @@ fn noting() -> libc::sigaction {
     action.sa_sigaction = note as *const () as usize;
     // Without SA_RESTART: the wait shall return.
     action.sa_flags = libc::SA_SIGINFO;
+    action
+}
+
+fn silent_about_stops() -> libc::sigaction {
+    let mut action = zeroed_action();
+    action.sa_flags = libc::SA_NOCLDSTOP;
     action
 }
 

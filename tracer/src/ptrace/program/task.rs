@@ -143,6 +143,8 @@ impl SignalInfo {
     }
 }
 
+const READ: &str = "read registers";
+
 /// A task in a ptrace stop.
 #[derive(Debug)]
 #[must_use = "a stopped task stays stopped until it is let go"]
@@ -197,20 +199,19 @@ impl Stopped {
     /// Where it is in its program.
     pub(crate) fn instruction(&self) -> Result<Option<u64>, TracerError> {
         let registers = unless_gone(nix::sys::ptrace::getregs(self.0));
-        Ok(registers
-            .during("read registers")?
-            .map(|registers| registers.rip))
+        Ok(registers.during(READ)?.map(|registers| registers.rip))
     }
 
-    /// At a stop before a system call: it is not made, and returns ENOSYS.
+    /// Lets the call that it is about to make fail as one that does not exist: what the host does for a filter that asks for a
+    /// tracer that is not there.
     pub(crate) fn refuse_call(&self) -> Result<(), TracerError> {
-        let refuse = || {
-            let mut registers = nix::sys::ptrace::getregs(self.0)?;
-            registers.orig_rax = u64::MAX;
-            registers.rax = (-i64::from(libc::ENOSYS)) as u64;
-            nix::sys::ptrace::setregs(self.0, registers)
+        let Some(mut registers) = unless_gone(nix::sys::ptrace::getregs(self.0)).during(READ)?
+        else {
+            return Ok(());
         };
-        unless_gone(refuse()).during("refuse a system call")?;
+        registers.orig_rax = u64::MAX;
+        registers.rax = -i64::from(libc::ENOSYS) as u64;
+        unless_gone(nix::sys::ptrace::setregs(self.0, registers)).during("write registers")?;
         Ok(())
     }
 

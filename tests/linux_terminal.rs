@@ -32,11 +32,7 @@ impl Terminal {
     /// Records a command line.
     fn record(line: &[&str]) -> Option<Self> {
         let line: Vec<_> = line.iter().map(Into::into).collect();
-<<<<<<< HEAD
         // The shell in between is not to hear the terminal.
-=======
-        // In place of the shell: some shells die of a Ctrl-C that their child has handled.
->>>>>>> engine
         Self::start(&format!("exec {}", recorder_of(&line)))
     }
 

@@ -114,6 +114,32 @@ fn a_changed_state_of_a_preemption_is_never_found() {
 }
 
 #[test]
+fn memory_that_is_another_at_an_exit_is_named() {
+    let scratch = Scratch::new();
+    let trace = scratch.record("storm.trap", &["--", "storm", "40", "looked-at-by-nobody"]);
+    // On the program's stack is a word that it never reads: nothing shows it but its memory.
+    let changed = rewritten(&trace, no_event, |part, bytes| {
+        if part == ReplayPart::Boot {
+            replace(bytes, b"looked-at", b"forgotten");
+        }
+    });
+    let (event, said) = replay(&changed, &[]).divergence();
+    let named = "the memory at the exit of process 1 differs: its digest is";
+    assert!(said.contains(named), "{said}");
+    let left = |kind: &EventKind| matches!(kind, EventKind::MemoryLeft { .. });
+    let at = position(&events(&trace), 0, left);
+    assert_eq!(event as usize, at + 1, "{said}");
+    let changed = with_event(&trace, at, |kind| {
+        let EventKind::MemoryLeft { bytes, .. } = kind else {
+            unreachable!()
+        };
+        *bytes += 4096;
+    });
+    let (_, said) = replay(&changed, &[]).divergence();
+    assert!(said.contains("its size is"), "{said}");
+}
+
+#[test]
 fn a_changed_byte_of_console_input_shows_in_what_the_program_does_with_it() {
     let scratch = Scratch::new();
     let trace = reading(&scratch);

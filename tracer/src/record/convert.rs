@@ -34,8 +34,21 @@ pub(crate) enum Entry {
     StatePart(StatePart),
     /// A piece of why a replay cannot go on.
     Diverged(String),
+    /// How a replay found a point.
+    Searched(Search),
     /// A part of what is said of a replay that stands still.
     Standstill(StandstillPart),
+}
+
+/// What it took a replay to find a point.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Search {
+    /// Arrivals at its instruction that the kernel compared with the recorded state.
+    pub(crate) compared: u64,
+    /// How many times too much of the stay had been skipped.
+    pub(crate) retries: u64,
+    /// Whether a comparison was compiled into the program.
+    pub(crate) is_compiled: bool,
 }
 
 /// The event that `record` stands for, at its time since `origin`.
@@ -56,6 +69,14 @@ pub(crate) fn entry(record: &Record, origin: u64) -> Result<Entry, TracerError> 
         Kind::Diverged => {
             let text = text(record)?;
             return Ok(Entry::Diverged(String::from_utf8_lossy(&text).into_owned()));
+        }
+        Kind::Searched => {
+            let [arrivals, hits, retries, compiled, ..] = record.words;
+            return Ok(Entry::Searched(Search {
+                compared: arrivals.saturating_add(hits),
+                retries,
+                is_compiled: compiled != 0,
+            }));
         }
         Kind::Stopped => {
             return Ok(Entry::Standstill(StandstillPart {
@@ -124,6 +145,11 @@ pub(crate) fn entry(record: &Record, origin: u64) -> Result<Entry, TracerError> 
             sender: process(record.number),
             action: action(record)?,
             info: Vec::new(),
+        },
+        Kind::MemoryLeft => EventKind::MemoryLeft {
+            space: space(record.words[0]),
+            digest: record.words[1],
+            bytes: record.words[2],
         },
         Kind::Map => EventKind::MapChanged {
             space: space(record.words[0]),

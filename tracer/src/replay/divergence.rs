@@ -73,6 +73,9 @@ fn what(kind: &EventKind) -> String {
         EventKind::Preempted { state } => {
             format!("a preemption (instruction {:#x})", state.registers[16])
         }
+        EventKind::MemoryLeft { space, bytes, .. } => {
+            format!("the end of address space {} ({bytes} bytes)", space.0)
+        }
         EventKind::SwitchEnd => "the end of a switch".to_owned(),
         EventKind::Woken => "a wake-up".to_owned(),
         EventKind::QuantumStart { expiry } => format!("a quantum (until {expiry} ns)"),
@@ -88,6 +91,26 @@ pub(super) fn difference(expected: &Event, came: &Event) -> Option<String> {
         && old != new
     {
         return Some(of_states(old, new));
+    }
+    if let (
+        EventKind::MemoryLeft {
+            digest: old,
+            bytes: old_bytes,
+            ..
+        },
+        EventKind::MemoryLeft { digest, bytes, .. },
+    ) = (&expected.kind, &came.kind)
+        && (old, old_bytes) != (digest, bytes)
+    {
+        let how = if bytes == old_bytes {
+            format!("its digest is {digest:#x} and was {old:#x}")
+        } else {
+            format!("its size is {bytes} and was {old_bytes} bytes")
+        };
+        let process = expected.process.0;
+        return Some(format!(
+            "the memory at the exit of process {process} differs: {how}"
+        ));
     }
     let is_later = expected.kind == came.kind && expected.time != came.time;
     is_later.then(|| "at another time".to_owned())

@@ -86,7 +86,7 @@ pub enum Inspected {
     /// The event came.
     Stopped(Box<Snapshot>),
     /// The replay ended before that.
-    Ended(Replayed),
+    Ended(Box<Replayed>),
 }
 
 /// Where to stop, in the recording's terms and the kernel's.
@@ -132,11 +132,12 @@ pub fn inspect(
             look(recording, &machine, &standstill, &comparison, place, wanted)
                 .map(|snapshot| Inspected::Stopped(Box::new(snapshot)))
         }
-        over => Ok(Inspected::Ended(Replayed {
+        over => Ok(Inspected::Ended(Box::new(Replayed {
             end: end(over, recording, &mut comparison, stop),
             verified: comparison.verified(),
+            searches: comparison.searches(),
             took: start.elapsed(),
-        })),
+        }))),
     }
 }
 

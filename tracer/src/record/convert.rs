@@ -30,7 +30,7 @@ pub(crate) enum Entry {
     LoadFailed(usize, String),
     /// A piece of the kernel's last words.
     Panic(String),
-    /// A third of the state in which the timer took the CPU away.
+    /// A part of the state in which the timer took the CPU away.
     StatePart(StatePart),
     /// A piece of why a replay cannot go on.
     Diverged(String),

@@ -123,6 +123,15 @@ fn of_states(old: &ThreadState, new: &ThreadState) -> String {
         "the digest of the vector registers",
         "the digest of the memory",
         "the size of the memory",
+        "the word that is worked on",
+        "xmm0",
+        "xmm1",
+        "xmm2",
+        "xmm3",
+        "xmm4",
+        "xmm5",
+        "xmm6",
+        "xmm7",
     ];
     let names = ThreadState::REGISTERS.into_iter().chain(others);
     let values = old.words().into_iter().zip(new.words());

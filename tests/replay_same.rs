@@ -75,6 +75,9 @@ fn loops_of_every_kind_are_interrupted_at_the_same_place() {
         "copy 1000",
         "fill 40",
         "vector 20000000",
+        "float 10000000",
+        "far 10000000",
+        "lone 10000000",
     ];
     let mut faults = Vec::new();
     for kind in kinds {

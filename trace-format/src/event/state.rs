@@ -29,8 +29,8 @@ impl ThreadState {
     ];
     /// Its length as [`Self::words`].
     pub const WORDS: usize = Self::REGISTERS.len() + 14;
-    /// Its length in version 3.
-    const WORDS_BEFORE_LANES: usize = Self::WORDS - 8;
+    /// Its length without the vector registers.
+    const WORDS_WITHOUT_LANES: usize = Self::WORDS - 8;
 
     /// Where the thread was.
     #[must_use]
@@ -66,10 +66,16 @@ impl ThreadState {
         state
     }
 
-    /// Its bytes, each number little-endian.
+    /// Its bytes, each number little-endian. Vector registers that are all 0 are left out.
     #[must_use]
     pub fn bytes(&self) -> Vec<u8> {
-        self.words()
+        let words = self.words();
+        let length = if self.lanes == [0; 8] {
+            Self::WORDS_WITHOUT_LANES
+        } else {
+            Self::WORDS
+        };
+        words[..length]
             .iter()
             .flat_map(|word| word.to_le_bytes())
             .collect()
@@ -80,7 +86,7 @@ impl ThreadState {
     pub fn from_bytes(bytes: &[u8]) -> Option<Self> {
         let (words, rest) = bytes.as_chunks::<8>();
         let mut words: Vec<u64> = words.iter().copied().map(u64::from_le_bytes).collect();
-        if words.len() == Self::WORDS_BEFORE_LANES {
+        if words.len() == Self::WORDS_WITHOUT_LANES {
             words.resize(Self::WORDS, 0);
         }
         let words = <&[u64; Self::WORDS]>::try_from(words.as_slice()).ok()?;

@@ -19,6 +19,9 @@ use crate::machine::{Images, Job, signal_frame_bytes};
 use crate::processor;
 use crate::ptrace::region;
 
+/// The first format version whose traces hold what a replay needs.
+const FIRST_VERSION: u32 = 3;
+
 /// What a trace may do to the host that it is replayed on. Its kernel is a program like any other, and only a kernel that
 /// protects itself keeps the programs of the trace inside the machine.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -68,6 +71,12 @@ impl Recording {
                 path.display()
             )))
         };
+        let version = trace.meta().format_version;
+        if version < FIRST_VERSION {
+            return refuse(format!(
+                "it is of format version {version}, which came before replays; record it again"
+            ));
+        }
         let jobs = match &trace.meta().target {
             Target::Mini { jobs, .. } => jobs.iter().map(job).collect(),
             Target::Linux { .. } => {

@@ -109,6 +109,8 @@ pub struct Lines<'a, W> {
     options: &'a Options,
     line: Line<'a, W>,
     pending: HashMap<ThreadId, Pending>,
+    /// Executions whose caller gave up its number for its process's.
+    handed_over: HashMap<ProcessId, (ThreadId, Pending)>,
     /// The thread that the last event was about, if it is being told something.
     told: Option<(ThreadId, Nanos)>,
 }
@@ -120,6 +122,7 @@ impl<'a, W: Write> Lines<'a, W> {
             options,
             line: Line::new(options, out),
             pending: HashMap::new(),
+            handed_over: HashMap::new(),
             told: None,
         }
     }
@@ -154,6 +157,7 @@ impl<'a, W: Write> Lines<'a, W> {
             }
             EventKind::Return { result } => {
                 self.settle()?;
+                self.take_over(event.process, thread);
                 if let Some(call) = self.pending.get_mut(&thread) {
                     call.returned = Some((time, result));
                     self.told = Some((thread, time));
@@ -166,10 +170,6 @@ impl<'a, W: Write> Lines<'a, W> {
                     call.entered = until;
                 }
                 self.settle()?;
-            }
-            EventKind::Executed { .. } => {
-                self.settle()?;
-                self.take_over(event.process, thread);
             }
             EventKind::Signal {
                 signal,
@@ -189,6 +189,14 @@ impl<'a, W: Write> Lines<'a, W> {
             }
             EventKind::Exited { status } => {
                 self.settle()?;
+                if self.hand_over(event.process, thread) {
+                    return Ok(());
+                }
+                if let Some(caller) = self.superseded_by(event.process, thread) {
+                    self.pending.remove(&thread);
+                    let text = format!("+++ superseded by execve in pid {} +++", caller.0);
+                    return self.line.whole(thread, time, &text);
+                }
                 self.unfinished(thread, time)?;
                 let text = match status {
                     ExitStatus::Code(code) => format!("+++ exited with {code} +++"),
@@ -197,6 +205,13 @@ impl<'a, W: Write> Lines<'a, W> {
                     }
                 };
                 self.line.whole(thread, time, &text)?;
+            }
+            EventKind::ProcessExited { .. } => {
+                self.settle()?;
+                // The execution came to nothing: the process was ended in its middle.
+                if let Some((caller, call)) = self.handed_over.remove(&event.process) {
+                    self.complete(caller, time, &call)?;
+                }
             }
             _ => {}
         }
@@ -272,25 +287,51 @@ impl<'a, W: Write> Lines<'a, W> {
         )
     }
 
-    /// A thread that executes a program goes on under its process's number.
-    fn take_over(&mut self, process: ProcessId, thread: ThreadId) {
-        if self.pending.contains_key(&thread) {
-            return;
+    /// A thread that is not its process's first one and executes a program ends under its own number and goes on under the
+    /// process's. Whether this is such an end.
+    fn hand_over(&mut self, process: ProcessId, thread: ThreadId) -> bool {
+        let executes = self.pending.get(&thread).is_some_and(Pending::executes);
+        if thread.0 == process.0 || !executes {
+            return false;
+        }
+        if let Some(call) = self.pending.remove(&thread) {
+            self.handed_over.insert(process, (thread, call));
+        }
+        true
+    }
+
+    /// The thread whose execution ends this one, if it is its process's first.
+    fn superseded_by(&self, process: ProcessId, thread: ThreadId) -> Option<ThreadId> {
+        if thread.0 != process.0 {
+            return None;
+        }
+        if let Some((caller, _)) = self.handed_over.get(&process) {
+            return Some(*caller);
         }
         let mut others = self.pending.iter();
-        let caller = others.find(|(_, call)| {
-            call.process == process
-                && crate::name(call.trap.abi, call.trap.number)
-                    .is_some_and(|name| name.starts_with("execve"))
+        let caller = others.find(|(caller, call)| {
+            **caller != thread && call.process == process && call.executes()
         });
-        let caller = caller.map(|(caller, _)| *caller);
-        if let Some(call) = caller.and_then(|caller| self.pending.remove(&caller)) {
+        caller.map(|(caller, _)| *caller)
+    }
+
+    /// The other half of [`Self::hand_over`].
+    fn take_over(&mut self, process: ProcessId, thread: ThreadId) {
+        if thread.0 == process.0
+            && !self.pending.contains_key(&thread)
+            && let Some((_, call)) = self.handed_over.remove(&process)
+        {
             self.pending.insert(thread, call);
         }
     }
 }
 
 impl Pending {
+    fn executes(&self) -> bool {
+        let name = crate::name(self.trap.abi, self.trap.number);
+        self.returned.is_none() && matches!(name, Some("execve" | "execveat"))
+    }
+
     fn occurrence(&self) -> Occurrence<'_> {
         Occurrence {
             abi: self.trap.abi,

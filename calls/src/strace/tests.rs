@@ -187,16 +187,27 @@ fn signals_are_told_with_what_is_known() {
 fn a_thread_that_executes_a_program_goes_on_as_its_process() {
     const EXECVE: i32 = 59;
     let mut story = Story::default();
+    story.trap(5, READ, [0; 6]);
+    story.entered(5, READ);
     story.trap(7, EXECVE, [0; 6]);
     story.entered(7, EXECVE);
+    for thread in [5, 7] {
+        let status = ExitStatus::Code(0);
+        story.tell(thread, EventKind::Exited { status });
+    }
+    story.returned(5, 0);
     for event in &mut story.events {
         event.process = ProcessId(5);
     }
-    let (name, space) = ("x".to_owned(), SpaceId(5));
-    story.tell(5, EventKind::Executed { name, space });
-    story.returned(5, 0);
-    let lines = story.lines(&Options::default());
-    assert_eq!(lines[1], "5     <... execve resumed>)             = 0");
+    assert_eq!(
+        story.lines(&Options::default()),
+        [
+            "5     read(0,  <unfinished ...>",
+            "7     execve(NULL, NULL, NULL <unfinished ...>",
+            "5     +++ superseded by execve in pid 7 +++",
+            "5     <... execve resumed>)             = 0",
+        ]
+    );
 }
 
 #[test]

@@ -89,6 +89,8 @@ struct Pending {
     given: Vec<Pointed>,
     got: Vec<Pointed>,
     returned: Option<(Nanos, i64)>,
+    /// For restart_syscall: the call that goes on.
+    goes_on: Option<&'static str>,
     stage: Stage,
 }
 
@@ -104,6 +106,9 @@ enum Stage {
 /// Most pieces of memory that are kept of one half of a call.
 const MOST_POINTED: usize = 4 * PARTS;
 
+/// The negated errno of a call that goes on by restart_syscall(2).
+const ERESTART_RESTARTBLOCK: i64 = -516;
+
 /// Writes the lines of a trace.
 pub struct Lines<'a, W> {
     options: &'a Options,
@@ -111,6 +116,8 @@ pub struct Lines<'a, W> {
     pending: HashMap<ThreadId, Pending>,
     /// Executions whose caller gave up its number for its process's.
     handed_over: HashMap<ProcessId, (ThreadId, Pending)>,
+    /// Calls that a signal interrupted and restart_syscall will go on with.
+    interrupted: HashMap<ThreadId, &'static str>,
     /// The thread that the last event was about, if it is being told something.
     told: Option<(ThreadId, Nanos)>,
 }
@@ -123,6 +130,7 @@ impl<'a, W: Write> Lines<'a, W> {
             line: Line::new(options, out),
             pending: HashMap::new(),
             handed_over: HashMap::new(),
+            interrupted: HashMap::new(),
             told: None,
         }
     }
@@ -192,12 +200,12 @@ impl<'a, W: Write> Lines<'a, W> {
                 if self.hand_over(event.process, thread) {
                     return Ok(());
                 }
-                if let Some(caller) = self.superseded_by(event.process, thread) {
-                    self.pending.remove(&thread);
+                let caller = self.superseded_by(event.process, thread);
+                self.unfinished(thread, time)?;
+                if let Some(caller) = caller {
                     let text = format!("+++ superseded by execve in pid {} +++", caller.0);
                     return self.line.whole(thread, time, &text);
                 }
-                self.unfinished(thread, time)?;
                 let text = match status {
                     ExitStatus::Code(code) => format!("+++ exited with {code} +++"),
                     ExitStatus::Killed { signal, .. } => {
@@ -235,6 +243,7 @@ impl<'a, W: Write> Lines<'a, W> {
             given: Vec::new(),
             got: Vec::new(),
             returned: None,
+            goes_on: self.interrupted.remove(&thread),
             stage: Stage::Collecting,
         };
         self.pending.insert(thread, call);
@@ -252,7 +261,11 @@ impl<'a, W: Write> Lines<'a, W> {
         let style = self.options.style;
         if call.stage == Stage::Collecting {
             call.stage = Stage::Begun;
-            let text = call.occurrence().beginning(style);
+            let mut text = call.occurrence().beginning(style);
+            if text == "restart_syscall(" {
+                let what = call.goes_on.unwrap_or("system call");
+                text += &format!("<... resuming interrupted {what} ...>");
+            }
             self.line.begin(thread, time, &text)?;
         }
         if call.returned.is_some()
@@ -274,6 +287,13 @@ impl<'a, W: Write> Lines<'a, W> {
     fn complete(&mut self, thread: ThreadId, time: Nanos, call: &Pending) -> io::Result<()> {
         let occurrence = call.occurrence();
         let style = self.options.style;
+        if let Some((_, ERESTART_RESTARTBLOCK)) = call.returned {
+            let name = crate::name(call.trap.abi, call.trap.number);
+            // A second interruption is of the same call.
+            if let Some(name) = call.goes_on.or(name) {
+                self.interrupted.insert(thread, name);
+            }
+        }
         let duration = call
             .returned
             .map(|(returned, _)| returned.saturating_sub(call.entered));

@@ -204,10 +204,36 @@ fn a_thread_that_executes_a_program_goes_on_as_its_process() {
         [
             "5     read(0,  <unfinished ...>",
             "7     execve(NULL, NULL, NULL <unfinished ...>",
+            "5     <... read resumed>NULL, 0)        = ?",
             "5     +++ superseded by execve in pid 7 +++",
             "5     <... execve resumed>)             = 0",
         ]
     );
+}
+
+#[test]
+fn an_interrupted_sleep_goes_on_under_its_name() {
+    const NANOSLEEP: i32 = 35;
+    const RESTART_SYSCALL: i32 = 219;
+    let mut story = Story::default();
+    for (number, result) in [
+        (NANOSLEEP, -516),
+        (RESTART_SYSCALL, -516),
+        (RESTART_SYSCALL, 0),
+    ] {
+        story.trap(7, number, [0; 6]);
+        story.entered(7, number);
+        story.returned(7, result);
+        story.held(7, Seen::Return);
+    }
+    let lines = story.lines(&Options::default());
+    assert_eq!(
+        lines[0],
+        "7     nanosleep(NULL, NULL)             = ? ERESTART_RESTARTBLOCK (Interrupted by signal)"
+    );
+    let resumed = "7     restart_syscall(<... resuming interrupted nanosleep ...>) = ";
+    assert!(lines[1].starts_with(resumed), "{}", lines[1]);
+    assert_eq!(lines[2], format!("{resumed}0"));
 }
 
 #[test]

@@ -14,7 +14,7 @@ use trapline_trace_format::meta::{Detail, Target};
 use linux::{Traced, as_bare};
 
 /// Programs that make the same calls in every run.
-const PROGRAMS: [&str; 4] = ["vfork_spawn", "int80", "bits32", "own_filter"];
+const PROGRAMS: [&str; 5] = ["vfork_spawn", "int80", "bits32", "own_filter", "dies 15"];
 
 /// Calls that returned and, of these, errors, by table and number.
 type Totals = BTreeMap<(Abi, i32), (u64, u64)>;

@@ -41,10 +41,10 @@ fn a_program_is_found_runs_with_its_arguments_and_its_status_is_passed_on() {
     let scratch = Scratch::new();
     let (trace, output) = scratch.try_record(
         "a.trap",
-        &["--", "sh", "-c", "echo $0 $1; exit 7", "a b", ""],
+        &["--", "sh", "-c", "echo \"$0\" \"[$1]\"; exit 7", "a b", ""],
     );
     assert_eq!(output.status.code(), Some(7), "{}", text(&output));
-    assert_eq!(stdout(&output), "a b \n");
+    assert_eq!(stdout(&output), "a b []\n");
     let events = events(&trace);
     assert_eq!(count(&events, EXECVE), 1);
     let words = events.iter().filter_map(|event| match &event.kind {
@@ -57,7 +57,10 @@ fn a_program_is_found_runs_with_its_arguments_and_its_status_is_passed_on() {
         _ => None,
     });
     let words: Vec<String> = words.take(5).collect();
-    assert_eq!(words, ["sh", "-c", "echo $0 $1; exit 7", "a b", ""]);
+    assert_eq!(
+        words,
+        ["sh", "-c", "echo \"$0\" \"[$1]\"; exit 7", "a b", ""]
+    );
     let meta = Trace::open(&trace).expect("a trace").meta().clone();
     assert_eq!(meta.outcome, Outcome::Completed { status: 7 });
     assert!(meta.calibration.null_syscall_ns > 0.0 && meta.calibration.hidden_stop_ns > 0.0);

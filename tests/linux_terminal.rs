@@ -32,7 +32,7 @@ impl Terminal {
     /// Records a command line.
     fn record(line: &[&str]) -> Option<Self> {
         let line: Vec<_> = line.iter().map(Into::into).collect();
-        // In place of the shell: some shells die of a Ctrl-C that their child has handled.
+        // The shell in between is not to hear the terminal.
         Self::start(&format!("exec {}", recorder_of(&line)))
     }
 

@@ -71,7 +71,7 @@ impl Traced {
         );
         let faults = account::faults(&self.events);
         assert!(faults.is_empty(), "{faults:#?}: {}", self.run);
-        //STAT stat(&self.path);
+        stat(&self.path);
     }
 
     /// All calls.

@@ -3,6 +3,7 @@
 //! Key type: [`Reading`]. Neighbours: `pointed.rs` reads memory, `descriptors.rs` asks what descriptors mean, `tally.rs`
 //! counts where no events are kept.
 
+use trapline_calls::fetches;
 use trapline_trace_format::event::{Cause, EventKind, Nanos, Seen, Trap};
 use trapline_trace_format::meta::Detail;
 
@@ -64,8 +65,12 @@ impl Engine<'_> {
         let is_wanted =
             self.watch != Watch::Nothing && self.rules.selection.has(entry.abi, entry.number);
         let shown = if is_wanted { Shown::Yes } else { Shown::No };
+        let plan = match (shown, self.rules.detail) {
+            (Shown::Yes, Detail::Events) => fetches(entry.abi, entry.number, &entry.arguments),
+            _ => &[],
+        };
         if let Some(thread) = self.tree.thread_mut(tid) {
-            thread.call = Some(OpenCall { entry, shown });
+            thread.call = Some(OpenCall { entry, shown, plan });
         }
         self.placement
             .before_call(&self.tree, entry.abi, entry.number);
@@ -84,7 +89,7 @@ impl Engine<'_> {
             };
             let whom = self.tree.whom(tid);
             self.output.tell(at, whom, EventKind::Trap(trap));
-            self.read_given(stopped.tid(), &entry, at);
+            self.read_given(stopped.tid(), &entry, plan, at);
         }
         let seen = Seen::Trap {
             cause: Cause::Syscall,
@@ -122,8 +127,10 @@ impl Engine<'_> {
         match self.rules.detail {
             Detail::Events => {
                 self.output.tell(at, whom, EventKind::Return { result });
-                self.read_returned(stopped.tid(), &call.entry, result, at);
-                self.tell_descriptors(whom, &call.entry, result, at);
+                self.read_returned(stopped.tid(), &call, result, at);
+                if self.rules.selection.touches_descriptors(abi, number) {
+                    self.tell_descriptors(whom, &call.entry, result, at);
+                }
             }
             Detail::Summary => self.tallies.add(whom.process, &call.entry, result, took),
         }

@@ -196,8 +196,8 @@ impl Engine<'_> {
         if self.ticks.is_multiple_of(FLUSH) {
             self.drain_host();
             self.output.flush();
-            self.check_limits();
         }
+        self.check_limits();
         self.adopt_orphans()?;
         self.placement.tick(&self.tree);
         self.listen_to_wishes(interrupts)

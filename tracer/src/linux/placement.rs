@@ -9,6 +9,8 @@
 //! go for good. Not used for processes that were attached to, which must not keep it should the tracer be killed; a program that
 //! the tracer started ends with it.
 
+use std::time::Instant;
+
 use nix::sched::{CpuSet, sched_getaffinity, sched_getcpu, sched_setaffinity};
 use nix::unistd::Pid;
 use trapline_trace_format::event::Abi;
@@ -41,13 +43,17 @@ pub(super) struct Placement {
     rightful: CpuSet,
     /// Stops so far, and at the last tick.
     stops: (u64, u64),
+    crowd: Crowd,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Mode {
     /// The program places itself, or must not be touched.
     Off,
-    Together(usize),
+    /// Nobody was moved so far.
+    Untouched,
+    Together,
+    /// Everyone may run everywhere again.
     Apart,
 }
 
@@ -59,6 +65,7 @@ impl Placement {
             judge: Judge::default(),
             rightful: CpuSet::new(),
             stops: (0, 0),
+            crowd: Crowd::default(),
         }
     }
 
@@ -67,19 +74,20 @@ impl Placement {
         let rightful = sched_getaffinity(SELF);
         Self {
             mode: if rightful.is_ok() {
-                Mode::Apart
+                Mode::Untouched
             } else {
                 Mode::Off
             },
             judge: Judge::default(),
             rightful: rightful.unwrap_or_default(),
             stops: (0, 0),
+            crowd: Crowd::default(),
         }
     }
 
     /// Begins on one CPU: there are stops to come, and the tree has one task.
     pub(super) fn start_together(&mut self, root: Pid) {
-        if self.mode == Mode::Apart {
+        if self.mode == Mode::Untouched {
             self.gather([root]);
         }
     }
@@ -102,14 +110,19 @@ impl Placement {
         self.stops.1 = self.stops.0;
         match self.mode {
             Mode::Off => {}
-            Mode::Together(_) if tree.len() < 2 => self.judge.one_task(),
-            Mode::Together(_) => {
+            // The host may find them a better CPU; a moment later they come together there.
+            Mode::Together if self.crowd.is_here() => {
+                self.scatter(tree);
+                self.mode = Mode::Apart;
+            }
+            Mode::Together if tree.len() < 2 => self.judge.one_task(),
+            Mode::Together => {
                 if self.judge.should_part(working(tree), stops) {
                     self.scatter(tree);
                     self.mode = Mode::Apart;
                 }
             }
-            Mode::Apart => {
+            Mode::Untouched | Mode::Apart => {
                 if self.judge.should_gather(working(tree), stops) {
                     self.gather(tree.tids().map(pid));
                 }
@@ -119,7 +132,7 @@ impl Placement {
 
     /// A task is about to make this call.
     pub(super) fn before_call(&mut self, tree: &Tree, abi: Abi, number: i32) {
-        if matches!(self.mode, Mode::Together(_)) && AFFINITY_CALLS.contains(&(abi, number)) {
+        if self.mode == Mode::Together && AFFINITY_CALLS.contains(&(abi, number)) {
             self.scatter(tree);
         }
     }
@@ -132,7 +145,7 @@ impl Placement {
         if matches!(number & !trapline_calls::X32_BIT, SET | SET_I386) {
             place(SELF, &self.rightful);
             self.mode = Mode::Off;
-        } else if matches!(self.mode, Mode::Together(_)) {
+        } else if self.mode == Mode::Together {
             self.gather(tree.tids().map(pid));
         }
     }
@@ -150,7 +163,7 @@ impl Placement {
         for task in tasks {
             place(task, &only);
         }
-        self.mode = Mode::Together(cpu);
+        self.mode = Mode::Together;
     }
 
     /// Everyone where he likes.
@@ -164,7 +177,7 @@ impl Placement {
 
 impl Drop for Placement {
     fn drop(&mut self) {
-        if matches!(self.mode, Mode::Together(_)) {
+        if self.mode == Mode::Together {
             place(SELF, &self.rightful);
         }
     }
@@ -228,6 +241,41 @@ impl Judge {
         }
         self.alone >= 1 << self.partings.min(Self::MOST_DOUBLINGS)
     }
+}
+
+/// Whether somebody else keeps this CPU busy, by how long the tracer waits for it.
+#[derive(Debug, Default)]
+struct Crowd {
+    ticks: u32,
+    /// When it was last looked at, and the tracer's waiting until then, in nanoseconds.
+    seen: Option<(Instant, u64)>,
+}
+
+impl Crowd {
+    /// Ticks from look to look.
+    const PERIOD: u32 = 50;
+    /// A tracer that shares a CPU with nobody but the traced waits less than this part of the time.
+    const MOST_WAITING: f64 = 0.4;
+
+    fn is_here(&mut self) -> bool {
+        self.ticks += 1;
+        if self.ticks < Self::PERIOD {
+            return false;
+        }
+        self.ticks = 0;
+        let (now, waited) = (Instant::now(), waiting_ns().unwrap_or(0));
+        let before = self.seen.replace((now, waited));
+        before.is_some_and(|(then, before)| {
+            let passed = (now - then).as_nanos() as f64;
+            waited.saturating_sub(before) as f64 > Self::MOST_WAITING * passed
+        })
+    }
+}
+
+/// How long this thread has waited for a CPU so far.
+fn waiting_ns() -> Option<u64> {
+    let account = std::fs::read_to_string("/proc/thread-self/schedstat").ok()?;
+    account.split_whitespace().nth(1)?.parse().ok()
 }
 
 /// How many tasks have work.

@@ -5,18 +5,19 @@
 
 use nix::unistd::Pid;
 use trapline_calls::fetch::{PARTS, PATH_BYTES, STRUCTURE_BYTES};
-use trapline_calls::{Fetch, Length, Span, What, When, fetches};
+use trapline_calls::{Fetch, Length, Span, What, When};
 use trapline_trace_format::event::{Abi, Nanos};
 
 use super::engine::Engine;
 use super::output::{Output, Whom};
+use super::tree::OpenCall;
 use crate::ptrace::program::memory;
 use crate::ptrace::program::task::Entry;
 
 impl Engine<'_> {
     /// Reads what the program gave.
-    pub(super) fn read_given(&mut self, tid: Pid, entry: &Entry, at: Nanos) {
-        for fetch in plan(entry) {
+    pub(super) fn read_given(&mut self, tid: Pid, entry: &Entry, plan: &[Fetch], at: Nanos) {
+        for fetch in plan {
             if fetch.when == When::Entry {
                 self.piece(tid, entry, 0, at, fetch).read(fetch.what);
             }
@@ -24,8 +25,9 @@ impl Engine<'_> {
     }
 
     /// Reads what the kernel gave.
-    pub(super) fn read_returned(&mut self, tid: Pid, entry: &Entry, result: i64, at: Nanos) {
-        for fetch in plan(entry) {
+    pub(super) fn read_returned(&mut self, tid: Pid, call: &OpenCall, result: i64, at: Nanos) {
+        let entry = &call.entry;
+        for fetch in call.plan {
             let is_due = match fetch.when {
                 When::Entry => false,
                 When::Exit => result >= 0,
@@ -58,10 +60,6 @@ impl Engine<'_> {
             tell: move |part, source: Source| tell(output, at, whom, argument, part, source),
         }
     }
-}
-
-fn plan(entry: &Entry) -> &'static [Fetch] {
-    fetches(entry.abi, entry.number, &entry.arguments)
 }
 
 /// Where a part's bytes come from.

@@ -2,7 +2,7 @@
 //!
 //! Key type: [`Selection`]. Neighbour: `filter.rs` makes the host's filter of the same calls.
 
-use trapline_calls::CallSet;
+use trapline_calls::{CallSet, Descriptors};
 use trapline_trace_format::event::Abi;
 
 /// Numbers below this are in the table; there are no others with a name.
@@ -15,6 +15,8 @@ pub(super) struct Selection {
     /// For each table, whether a number is chosen; none: all are.
     tables: Option<[Vec<bool>; Abi::ALL.len()]>,
     nameless: bool,
+    /// For each table, whether a number can make or close a descriptor.
+    descriptors: [Vec<bool>; Abi::ALL.len()],
 }
 
 impl Selection {
@@ -32,6 +34,7 @@ impl Selection {
         Self {
             tables: set.map(|set| Abi::ALL.map(|abi| table(set, abi))),
             nameless: set.is_none_or(CallSet::has_nameless),
+            descriptors: Abi::ALL.map(descriptors),
         }
     }
 
@@ -40,16 +43,34 @@ impl Selection {
         let Some(tables) = &self.tables else {
             return true;
         };
-        let number = match abi {
-            Abi::X32 => number & !X32_BIT,
-            Abi::X86_64 | Abi::I386 => number,
-        };
-        usize::try_from(number)
-            .ok()
-            .and_then(|number| tables[abi as usize].get(number))
-            .copied()
-            .unwrap_or(self.nameless)
+        look_up(tables, abi, number).unwrap_or(self.nameless)
     }
+
+    /// Whether a call can make or close a descriptor, for some arguments.
+    pub(super) fn touches_descriptors(&self, abi: Abi, number: i32) -> bool {
+        look_up(&self.descriptors, abi, number).unwrap_or(false)
+    }
+}
+
+fn look_up(tables: &[Vec<bool>; Abi::ALL.len()], abi: Abi, number: i32) -> Option<bool> {
+    let number = match abi {
+        Abi::X32 => number & !X32_BIT,
+        Abi::X86_64 | Abi::I386 => number,
+    };
+    let number = usize::try_from(number).ok()?;
+    tables[abi as usize].get(number).copied()
+}
+
+fn descriptors(abi: Abi) -> Vec<bool> {
+    // That of fcntl which makes one, and an argument that is the same for all others.
+    const DUPLICATE: [u64; 6] = [0, libc::F_DUPFD as u64, 0, 0, 0, 0];
+    let mut table = vec![false; NUMBERS];
+    for number in trapline_calls::numbers(abi) {
+        if let Some(touches) = table.get_mut((number & !X32_BIT) as usize) {
+            *touches = trapline_calls::descriptors(abi, number, &DUPLICATE) != Descriptors::Same;
+        }
+    }
+    table
 }
 
 #[cfg(test)]
@@ -61,6 +82,28 @@ mod tests {
         let all = Selection::new(None);
         for number in [0, 39, 999, 5000, -1] {
             assert!(all.has(Abi::X86_64, number), "{number}");
+        }
+    }
+
+    #[test]
+    fn what_makes_or_closes_descriptors_is_known_by_number() {
+        let all = Selection::new(None);
+        for number in [
+            libc::SYS_openat,
+            libc::SYS_close,
+            libc::SYS_fcntl,
+            libc::SYS_pipe2,
+        ] {
+            assert!(
+                all.touches_descriptors(Abi::X86_64, number as i32),
+                "{number}"
+            );
+        }
+        for number in [libc::SYS_read, libc::SYS_getppid, 5000, -1] {
+            assert!(
+                !all.touches_descriptors(Abi::X86_64, number as i32),
+                "{number}"
+            );
         }
     }
 

@@ -3,6 +3,7 @@
 //! Key types: [`Tree`], [`Thread`], [`Process`]. Pure: it knows no ptrace. Neighbour: `family.rs` keeps it up to date.
 
 use rustc_hash::FxHashMap;
+use trapline_calls::Fetch;
 use trapline_trace_format::event::{Cause, Nanos};
 
 use crate::ptrace::program::task::{Entry, Until};
@@ -42,6 +43,8 @@ pub(super) enum Told {
 pub(super) struct OpenCall {
     pub(super) entry: Entry,
     pub(super) shown: Shown,
+    /// What to read of it.
+    pub(super) plan: &'static [Fetch],
 }
 
 /// Whether a call is recorded, or the tracer merely stopped at it.
@@ -239,6 +242,7 @@ mod tests {
         Some(OpenCall {
             entry,
             shown: Shown::Yes,
+            plan: &[],
         })
     }
 

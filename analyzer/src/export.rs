@@ -33,11 +33,17 @@ pub enum TableName {
     Signals,
     /// A row per part of the time.
     Partition,
+    /// The host's accounts, a row per thread and process.
+    Usage,
+    /// A row per page fault that the host told.
+    Faults,
+    /// A row per duration of a call that was counted and not kept.
+    Tallies,
 }
 
 impl TableName {
     /// Every table.
-    pub const ALL: [Self; 9] = [
+    pub const ALL: [Self; 12] = [
         Self::Visits,
         Self::Switches,
         Self::Slices,
@@ -47,6 +53,9 @@ impl TableName {
         Self::Memory,
         Self::Signals,
         Self::Partition,
+        Self::Usage,
+        Self::Faults,
+        Self::Tallies,
     ];
 
     /// Its name, that of its file without the ending.
@@ -62,6 +71,9 @@ impl TableName {
             Self::Memory => "memory",
             Self::Signals => "signals",
             Self::Partition => "partition",
+            Self::Usage => "usage",
+            Self::Faults => "faults",
+            Self::Tallies => "tallies",
         }
     }
 }
@@ -105,6 +117,9 @@ impl Analysis {
             TableName::Memory => &tables.memory,
             TableName::Signals => &tables.signals,
             TableName::Partition => &tables.partition,
+            TableName::Usage => &tables.usage,
+            TableName::Faults => &tables.faults,
+            TableName::Tallies => &tables.tallies,
         }
         .clone()
     }
@@ -132,10 +147,8 @@ mod tests {
     use super::*;
 
     #[test]
-    fn every_table_has_a_name_of_its_own() {
-        for (place, table) in TableName::ALL.into_iter().enumerate() {
-            let others = &TableName::ALL[place + 1..];
-            assert!(others.iter().all(|other| other.word() != table.word()));
-        }
+    fn every_table_of_a_trace_can_be_written() {
+        let files = TableName::ALL.map(|table| format!("{}.parquet", table.word()));
+        assert_eq!(files, crate::tables::NAMES);
     }
 }

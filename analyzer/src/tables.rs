@@ -86,7 +86,7 @@ fn frames(rows: rows::Rows) -> PolarsResult<[DataFrame; COUNT]> {
 }
 
 /// File names of the tables.
-const NAMES: [&str; COUNT] = [
+pub(crate) const NAMES: [&str; COUNT] = [
     "visits.parquet",
     "switches.parquet",
     "slices.parquet",

@@ -310,6 +310,17 @@ impl Kind {
             Self::Environment => read(When::Entry, What::Pointers),
             Self::In(inner) => layout(&[When::Entry], inner),
             Self::Out(inner) => layout(&[When::Exit], inner),
+            // Of a message only the length of the room for a name matters before.
+            Self::InOut(Layout::Message(data)) => {
+                let header = What::Structure(Length::Fixed(56));
+                let message = What::Message { data };
+                let fetch = |when, what| Fetch {
+                    argument,
+                    when,
+                    what,
+                };
+                vec![fetch(When::Entry, header), fetch(When::Exit, message)]
+            }
             Self::InOut(inner) => layout(&[When::Entry, When::Exit], inner),
             Self::OutAlways(inner) => layout(&[When::Always], inner),
             _ => Vec::new(),

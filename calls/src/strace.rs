@@ -14,6 +14,7 @@ use trapline_trace_format::event::{
 };
 
 use crate::CallSet;
+use crate::fetch::PARTS;
 use crate::text::signals::{information, signal_name};
 use crate::text::{Occurrence, Style};
 use line::Line;
@@ -100,6 +101,9 @@ enum Stage {
     Begun,
 }
 
+/// Most pieces of memory that are kept of one half of a call.
+const MOST_POINTED: usize = 4 * PARTS;
+
 /// Writes the lines of a trace.
 pub struct Lines<'a, W> {
     options: &'a Options,
@@ -142,7 +146,10 @@ impl<'a, W: Write> Lines<'a, W> {
                         None => &mut call.given,
                         Some(_) => &mut call.got,
                     };
-                    side.push(pointed);
+                    // No recorder tells more of one call; a file that does is not worth the memory.
+                    if side.len() < MOST_POINTED {
+                        side.push(pointed);
+                    }
                 }
             }
             EventKind::Return { result } => {
@@ -252,7 +259,9 @@ impl<'a, W: Write> Lines<'a, W> {
     fn complete(&mut self, thread: ThreadId, time: Nanos, call: &Pending) -> io::Result<()> {
         let occurrence = call.occurrence();
         let style = self.options.style;
-        let duration = call.returned.map(|(returned, _)| returned - call.entered);
+        let duration = call
+            .returned
+            .map(|(returned, _)| returned.saturating_sub(call.entered));
         self.line.end(
             thread,
             time,

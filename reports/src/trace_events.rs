@@ -138,7 +138,7 @@ impl<'a, W: Write> TraceEvents<'a, W> {
         }
         self.put(&json!({
             "ph": "X", "name": name, "cat": trap.cause.word(), "pid": process.0, "tid": thread.0,
-            "ts": micros(start), "dur": micros(time - start), "args": said,
+            "ts": micros(start), "dur": micros(time.saturating_sub(start)), "args": said,
         }))
     }
 
@@ -150,7 +150,7 @@ impl<'a, W: Write> TraceEvents<'a, W> {
         let name = format!("{name} ({})", thread.0);
         self.put(&json!({
             "ph": "X", "name": name, "cat": "cpu", "pid": CPUS, "tid": cpu,
-            "ts": micros(start), "dur": micros(time - start),
+            "ts": micros(start), "dur": micros(time.saturating_sub(start)),
         }))
     }
 

@@ -15,3 +15,11 @@ mkdir -p "v$version/family.trap"
 # Tables are made from the log.
 cp "$scratch/family.trap/meta.json" "$scratch/family.trap/events.log" "v$version/family.trap/"
 echo "v$version/family.trap"
+
+# The same of a program on Linux, with an environment that says nothing of who recorded it.
+cp shell.sh "$scratch/"
+ln -s "$(command -v trapline)" "$scratch/trapline"
+(cd "$scratch" && cat /dev/null | env -i PATH=.:/usr/bin:/bin trapline record --page-faults -o shell.trap -- sh shell.sh 2>&1 | cat) || true
+mkdir -p "v$version/shell.trap"
+cp "$scratch/shell.trap/meta.json" "$scratch/shell.trap/events.log" "v$version/shell.trap/"
+echo "v$version/shell.trap"

@@ -13,7 +13,7 @@
 //! | kernel(cause) | on a CPU, in a visit. Where the host told of no context switches: in a visit |
 //! | waiting | off the CPU, and could have gone on |
 //! | blocked | off the CPU of its own will, until it has a CPU again; stopped by a signal |
-//! | tracer | held by the tracer; off the CPU because of that; and the calibrated cost of a stop, less what is seen of it |
+//! | tracer | held by the tracer; off the CPU because of that; and the calibrated cost of a stop on the CPU, or without that all of it less what is seen |
 //!
 //! *Whose switch.* A stretch off the CPU that overlaps a hold of the same thread is the tracer's: to come to a stop a thread
 //! has to run, so nothing else can be in it. The same goes for one in which the tracer sees the thread trap or return.
@@ -31,7 +31,7 @@ use trapline_trace_format::event::{
     Event, EventKind, ExitStatus, Nanos, ProcessId, Role, SignalAction, SwitchReason, ThreadId,
     Waits,
 };
-use trapline_trace_format::meta::{Detail, Meta, Target};
+use trapline_trace_format::meta::{Availability, Detail, Meta, Target};
 
 use super::fold::FoldError;
 use super::lives::Lives;
@@ -40,14 +40,14 @@ use super::rows::{
 };
 use super::segment::Costs;
 use crate::summary::{Activity, Part};
-use task::{Start, Task};
+use task::{Start, StopCost, Task};
 
 /// One more than the largest number that Linux gives to a thread (PID_MAX_LIMIT).
 pub(crate) const NUMBERS: u32 = 1 << 22;
 
 /// Folds events, nearly in the order of their times, into rows.
 pub(crate) struct LinuxFold {
-    hidden_stop_ns: Nanos,
+    cost: StopCost,
     detail: Detail,
     now_ns: Nanos,
     tasks: Vec<Task>,
@@ -67,12 +67,19 @@ pub(crate) struct LinuxFold {
 
 impl LinuxFold {
     pub(crate) fn new(meta: &Meta) -> Self {
-        let detail = match meta.target {
-            Target::Linux { detail, .. } => detail,
-            Target::Mini { .. } => Detail::Events,
+        let (detail, told) = match &meta.target {
+            Target::Linux {
+                detail, switches, ..
+            } => (*detail, *switches == Availability::Available),
+            Target::Mini { .. } => (Detail::Events, false),
+        };
+        let costs = Costs::of(&meta.calibration);
+        let cost = match costs.on_cpu_stop_ns {
+            on_cpu_ns if told && on_cpu_ns > 0 => StopCost::OnCpu(on_cpu_ns),
+            _ => StopCost::Whole(costs.hidden_stop_ns),
         };
         Self {
-            hidden_stop_ns: Costs::of(&meta.calibration).hidden_stop_ns,
+            cost,
             detail,
             now_ns: 0,
             tasks: Vec::new(),
@@ -133,8 +140,7 @@ impl LinuxFold {
             }
             EventKind::Held { until, .. } => {
                 if let Some(place) = task {
-                    let hidden_ns = self.hidden_stop_ns;
-                    self.tasks[place].held(time_ns, until, hidden_ns, &mut self.rows);
+                    self.tasks[place].held(time_ns, until, &mut self.rows);
                 }
             }
             EventKind::SwitchedOut { cpu, reason } => match task {
@@ -265,7 +271,8 @@ impl LinuxFold {
         };
         let start = self.early.remove(&thread.0).map(Start::Running);
         self.threads.insert(thread.0, self.tasks.len());
-        let task = Task::new(row, start.unwrap_or(Start::Unknown), &mut self.rows);
+        let start = start.unwrap_or(Start::Unknown);
+        let task = Task::new(row, start, self.cost, &mut self.rows);
         self.tasks.push(task);
     }
 

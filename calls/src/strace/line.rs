@@ -94,11 +94,11 @@ impl<'a, W: Write> Line<'a, W> {
             Timestamps::None => Ok(()),
             Timestamps::Start => {
                 let sign = if time < 0 { "-" } else { "" };
-                let (seconds, nanos) = split(time.abs());
+                let (seconds, nanos) = split(time.saturating_abs());
                 self.put(&format!("{sign}{seconds}.{nanos:09} "))
             }
             Timestamps::Relative => {
-                let (seconds, nanos) = split((time - before).max(0));
+                let (seconds, nanos) = split(time.saturating_sub(before).max(0));
                 self.put(&format!("{seconds:>6}.{:06} ", nanos / 1000))
             }
             Timestamps::Unix { started_s } => {

@@ -15,7 +15,7 @@ rows! { NETWORK
     "sendto"            [Fd, In(Data(Argument(2))), Size, Flags(&MSG), In(Socket(Argument(5))), Uint] -> Number, [Network];
     "recvfrom"          [Fd, Out(Data(Result)), Size, Flags(&MSG), Out(Socket(Pointer(5))), InOut(SocketLength)] -> Number, [Network];
     "sendmsg"           [Fd, In(Message(Span::All)), Flags(&MSG)]                      -> Number,  [Network];
-    "recvmsg"           [Fd, Out(Message(Span::Result)), Flags(&MSG)]                  -> Number,  [Network];
+    "recvmsg"           [Fd, InOut(Message(Span::Result)), Flags(&MSG)]                -> Number,  [Network];
     "sendmmsg"          [Fd, Address, Uint, Flags(&MSG)]                               -> Number,  [Network];
     "recvmmsg"          [Fd, Address, Uint, Flags(&MSG), In(Timespec)]                 -> Number,  [Network];
     "shutdown"          [Fd, Choice(&SHUTDOWN)]                                        -> Number,  [Network];

@@ -17,7 +17,7 @@ pub(super) fn needs_return(kind: Kind) -> bool {
         Kind::Out(_) | Kind::OutAlways(_) => true,
         Kind::InOut(layout) => matches!(
             layout,
-            Layout::Long | Layout::SocketLength | Layout::FileLock
+            Layout::Long | Layout::SocketLength | Layout::FileLock | Layout::Message(_)
         ),
         _ => false,
     }
@@ -287,10 +287,16 @@ fn got(call: &Occurrence<'_>, place: usize, layout: Layout, style: Style) -> Str
     }
     let shown = match call.result {
         // No child has changed its state: nothing was written.
+        // Nothing is left of a sleep that was not interrupted.
+        Some(0..) if layout == Layout::Timespec && sleeps(call) => None,
         Some(0) if matches!(layout, Layout::WaitStatus | Layout::Rusage) && waits(call) => None,
         _ => shown(call, place, layout, style, Side::Got),
     };
     shown.unwrap_or_else(|| address(value))
+}
+
+fn sleeps(call: &Occurrence<'_>) -> bool {
+    call.row().is_some_and(|row| row.name.contains("nanosleep"))
 }
 
 fn waits(call: &Occurrence<'_>) -> bool {
@@ -300,7 +306,7 @@ fn waits(call: &Occurrence<'_>) -> bool {
 /// What was there before, and after if that differs.
 fn both(call: &Occurrence<'_>, place: usize, layout: Layout, style: Style) -> String {
     let before = given(call, place, layout, style);
-    if layout == Layout::FileLock {
+    if matches!(layout, Layout::FileLock | Layout::Message(_)) {
         return got(call, place, layout, style);
     }
     if !needs_return(Kind::InOut(layout)) || call.arguments[place] == 0 {

@@ -2,6 +2,7 @@
 
 use super::arguments::address;
 use super::memory::Bytes;
+use super::structures::ticks;
 use crate::names::{
     BUS_CODE, CHILD_CODE, FLOATING_CODE, ILLEGAL_CODE, Names, POLL_CODE, SECCOMP_CODE,
     SEGMENT_CODE, SIGACTION, SIGNAL_CODE, SIGNAL_STACK, SIGNALS, TRAP_CODE,
@@ -131,8 +132,8 @@ fn origin(bytes: Bytes<'_>, signal: u32, code: i32) -> Option<String> {
             format!(
                 "{}, si_status={status}, si_utime={}, si_stime={}",
                 sender()?,
-                bytes.i64(32)?,
-                bytes.i64(40)?
+                ticks(bytes.i64(32)?),
+                ticks(bytes.i64(40)?)
             )
         }
         (libc::SIGSEGV | libc::SIGBUS | libc::SIGILL | libc::SIGFPE | libc::SIGTRAP, 1..) => {

@@ -113,7 +113,7 @@ pub(super) fn message<'a>(
     };
     let kind = call.kind(1);
     let span = match kind {
-        Some(Kind::Out(Layout::Message(span)) | Kind::In(Layout::Message(span))) => span,
+        Some(Kind::InOut(Layout::Message(span)) | Kind::In(Layout::Message(span))) => span,
         _ => Span::None,
     };
     let data = match pointed(3) {
@@ -127,8 +127,15 @@ pub(super) fn message<'a>(
         ),
         None => None,
     };
+    let room = call
+        .given(1, 0)
+        .and_then(|before| Bytes(&before.bytes).u32(8));
+    let room = match room.filter(|room| *room != name_length) {
+        Some(room) => format!("{room} => "),
+        None => String::new(),
+    };
     let mut text = format!(
-        "{{msg_name={}, msg_namelen={name_length}, msg_iov={}, msg_iovlen={count}",
+        "{{msg_name={}, msg_namelen={room}{name_length}, msg_iov={}, msg_iovlen={count}",
         whose.unwrap_or_else(|| address(name)),
         data.unwrap_or_else(|| address(array)),
     );

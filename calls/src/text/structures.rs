@@ -92,10 +92,10 @@ pub(super) fn text(
         Layout::Sysinfo => system(bytes),
         Layout::Tms => Some(format!(
             "{{tms_utime={}, tms_stime={}, tms_cutime={}, tms_cstime={}}}",
-            bytes.i64(0)?,
-            bytes.i64(8)?,
-            bytes.i64(16)?,
-            bytes.i64(24)?
+            ticks(bytes.i64(0)?),
+            ticks(bytes.i64(8)?),
+            ticks(bytes.i64(16)?),
+            ticks(bytes.i64(24)?)
         )),
         // Printed with its call.
         Layout::CloneArgs => None,
@@ -110,6 +110,14 @@ pub(super) fn text(
         )),
         Layout::Termios => terminal(bytes),
         Layout::CpuSet(_) => Some(bits(bytes.0)),
+    }
+}
+
+/// CPU time in the hundredths of a second that the kernel tells it in.
+pub(super) fn ticks(ticks: i64) -> String {
+    match ticks {
+        0 => "0".to_owned(),
+        _ => format!("{ticks} /* {}.{:02} s */", ticks / 100, (ticks % 100).abs()),
     }
 }
 

@@ -331,12 +331,16 @@ fn provenance(summary: &Summary) -> Markup {
         (
             "calibration",
             format!(
-                "medians: clock read {}, entry {}, exit {}, null syscall {} (all not traced), hidden cost of a stop {}",
+                "medians: clock read {}, entry {}, exit {}, null syscall {} (all not traced), hidden cost of a stop {}{}",
                 duration_f64(c.clock_read_ns),
                 duration_f64(c.entry_ns),
                 duration_f64(c.exit_ns),
                 duration_f64(c.null_syscall_ns),
-                duration_f64(c.hidden_stop_ns)
+                duration_f64(c.hidden_stop_ns),
+                match c.on_cpu_stop_ns {
+                    0.0 => String::new(),
+                    ns => format!(", {} of it on the CPU", duration_f64(ns)),
+                }
             ),
         ),
     ];

@@ -114,6 +114,8 @@ mod support;
 
 #[cfg(test)]
 mod tests {
+    use trapline_analyzer::summary::LinuxStat;
+
     use super::picture::tests::assert_legible;
     use super::*;
 
@@ -133,6 +135,10 @@ mod tests {
                 for width in [Width::Wide, Width::Narrow] {
                     assert_legible(&plot.draw(&summary, &data, width));
                     assert_legible(&plot.draw(&summary, &PlotData::default(), width));
+                    // The words of a Linux trace are longer.
+                    let mut of_linux = summary.clone();
+                    of_linux.linux = Some(LinuxStat::default());
+                    assert_legible(&plot.draw(&of_linux, &data, width));
                 }
             }
         }

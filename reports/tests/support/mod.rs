@@ -558,6 +558,7 @@ pub(crate) fn meta(wall_ns: i64) -> Meta {
             entry_ns: 760.0,
             exit_ns: 690.0,
             hidden_stop_ns: 1_830.0,
+            on_cpu_stop_ns: 0.0,
             null_syscall_ns: 5_400.0,
         },
         outcome: Outcome::Completed { status: 0 },

@@ -20,7 +20,7 @@ fn ptrace() -> Finding {
         Ok(costs) => fine(
             CHECK,
             format!(
-                "traced; a stop costs {:.1} us besides what is seen of it",
+                "traced; a stop costs {:.1} us besides the time of the hold",
                 costs.hidden_stop_ns / 1e3
             ),
         ),

@@ -129,7 +129,7 @@ pub fn try_out() -> Result<Calibration, TracerError> {
         calls: None,
         string_bytes: 0,
         detail: Detail::Events,
-        host: HostWishes::Nothing,
+        host: HostWishes::Switches,
         limits: Limits::default(),
         output: PathBuf::new(),
         command: Vec::new(),

@@ -98,7 +98,7 @@ impl<'a> Session<'a> {
             Subject::Program(_) if self.options.follow == Follow::All => Placement::new(),
             _ => Placement::off(),
         };
-        calibrate::calibrate(clock, &self.interrupts, placement)
+        calibrate::calibrate(clock, &self.interrupts, placement, self.options.host)
     }
 
     /// Makes the program's process, or attaches.

@@ -24,6 +24,7 @@ pub(super) struct Task {
     /// By a signal, until it is continued.
     stopped: bool,
     held_until_ns: Nanos,
+    cost: StopCost,
     /// Of the stops since the last change of mode: cost that was not seen yet.
     hidden_ns: Nanos,
     segment_ns: Nanos,
@@ -32,6 +33,15 @@ pub(super) struct Task {
     /// By cause, in the order of [`Cause::ALL`].
     kernel_ns: [Nanos; Cause::ALL.len()],
     tracer_ns: Nanos,
+}
+
+/// What a stop costs a thread besides the tracer's hold.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum StopCost {
+    /// So much on a CPU; time off the CPU is seen.
+    OnCpu(Nanos),
+    /// So much in all, of which as much is taken off as is seen of it.
+    Whole(Nanos),
 }
 
 /// What is known of a thread when the tracer first sees it.
@@ -71,7 +81,7 @@ struct OpenSlice {
 }
 
 impl Task {
-    pub(super) fn new(row: LifecycleRow, start: Start, rows: &mut Rows) -> Self {
+    pub(super) fn new(row: LifecycleRow, start: Start, cost: StopCost, rows: &mut Rows) -> Self {
         let mut task = Self {
             cursor_ns: row.arrival_ns,
             row,
@@ -82,6 +92,7 @@ impl Task {
             visit: None,
             stopped: false,
             held_until_ns: Nanos::MIN,
+            cost,
             hidden_ns: 0,
             segment_ns: 0,
             slice: None,
@@ -131,14 +142,8 @@ impl Task {
         self.end_visit(rows, Some(result));
     }
 
-    /// The tracer held the thread; a stop costs `hidden_ns` besides.
-    pub(super) fn held(
-        &mut self,
-        time_ns: Nanos,
-        until_ns: Nanos,
-        hidden_ns: Nanos,
-        rows: &mut Rows,
-    ) {
+    /// The tracer held the thread.
+    pub(super) fn held(&mut self, time_ns: Nanos, until_ns: Nanos, rows: &mut Rows) {
         self.advance(time_ns);
         match &mut self.place {
             Place::Unknown { held, .. } => *held = true,
@@ -149,7 +154,8 @@ impl Task {
         self.tracer(until_ns - self.cursor_ns, rows);
         self.cursor_ns = until_ns;
         self.held_until_ns = until_ns;
-        self.hidden_ns = self.hidden_ns.saturating_add(hidden_ns);
+        let (StopCost::OnCpu(ns) | StopCost::Whole(ns)) = self.cost;
+        self.hidden_ns = self.hidden_ns.saturating_add(ns);
     }
 
     pub(super) fn switched_out(
@@ -356,7 +362,9 @@ impl Task {
         let row = &mut rows.switches[off.switch];
         row.away_ns = Some((time_ns - row.begin_ns).max(0));
         if off.by_tracer {
-            self.hidden_ns = (self.hidden_ns - off.seen_ns).max(0);
+            if let StopCost::Whole(_) = self.cost {
+                self.hidden_ns = (self.hidden_ns - off.seen_ns).max(0);
+            }
         } else {
             let (since_ns, reason) = (off.since_ns, off.reason);
             self.close_slice(since_ns, Some(reason), rows);

@@ -136,6 +136,20 @@ fn a_life_is_user_kernel_blocked_and_tracer_to_the_nanosecond() {
 }
 
 #[test]
+fn where_the_cost_of_a_stop_on_the_cpu_is_known_it_is_taken_out_of_the_mode_that_the_stop_is_in() {
+    let mut meta = meta_with_hidden(20.0);
+    meta.calibration.on_cpu_stop_ns = 7.0;
+    let rows = fold_with(&meta, sleeper());
+    // The call's stop is in the kernel, those at its return and at the exit in user mode.
+    assert_eq!(ns(&rows, &of_syscalls(7)), 140 + 100 - 7);
+    assert_eq!(
+        ns(&rows, &Activity::User { thread: 7 }),
+        1000 + 645 + 70 - 2 * 7
+    );
+    assert_eq!(covered(&rows), 6100);
+}
+
+#[test]
 fn a_visit_has_its_time_on_the_cpu_and_what_the_caller_waited_without_the_tracer() {
     let rows = fold(sleeper());
     let [visit] = &rows.visits[..] else {

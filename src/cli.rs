@@ -3,6 +3,8 @@
 //! Key types: [`Cli`], [`Command`] and one `Args` struct per command; those of `record`, which has the most, are in
 //! `cli/record.rs`.
 
+mod export;
+mod linux;
 mod place;
 mod record;
 
@@ -15,6 +17,7 @@ use trapline_tracer::replay::{At, Wanted};
 
 use crate::cli::place::{parse_at, parse_range};
 use crate::duration::{parse_duration, parse_time};
+pub(crate) use export::{ExportArgs, Format, PidColumn, TimeColumn};
 pub(crate) use record::{
     Kernel, MachineArgs, RecordArgs, Scheduler, Stdin, Switch, TracerKind, Tsc, Variable,
     parse_stdin,
@@ -43,14 +46,22 @@ pub(crate) enum Command {
     Demo(DemoArgs),
     /// Run programs and record every pass between user and kernel mode into a trace folder
     #[command(after_help = "\
-Examples:
+Examples on this host's Linux:
+  trapline record -- git log -5
+  trapline record -e %file,execve -o files.trap -- make
+  trapline record -p 1234
+  trapline record --summary-only --limit 1h -- ./server
+Examples on the mini-kernel:
   trapline record -o storm.trap -- storm 1000
   trapline record --job 'spin 500' --job 'greedy' --quantum 5ms --limit 1s -o two.trap
   trapline record --root DIR -- /bin/busybox sh -c 'ls / | wc -l'
   trapline record --scenario fixtures/scenarios/stride.toml -o stride.trap
   trapline record --tracer none --protect off -- storm 100000
 
-DIR holds what the machine is to have, as bin/busybox; programs must be static.
+On Linux the program keeps its terminal, and its exit status is passed on (128 and the signal's number if one
+ended it). Ctrl-C reaches it as ever; with -p it ends the recording and lets the processes go. A signal sent to
+trapline alone is passed on to the program, a second one kills it.
+For the mini-kernel, DIR holds what the machine is to have, as bin/busybox; programs must be static.
 Programs that need no DIR: trapline guests")]
     Record(Box<RecordArgs>),
     /// Let a recorded machine do it all again, and check that every event is the same; exit 4 where it is not
@@ -92,6 +103,14 @@ of many replays: each metric gets a verdict, and a regression is exit 3 unless i
     /// Print the protocol of a run: what kernel, hardware and program do in turn (OSTEP figure 6.3)
     #[command(after_help = "Example: trapline timeline demo.trap --from 100ms --limit 30")]
     Timeline(TimelineArgs),
+    /// Write a trace in a form that other programs read: as strace would have printed it, a table, or events for Perfetto
+    #[command(after_help = "\
+Examples:
+  trapline export ls.trap --format strace -o ls.txt
+  trapline export ls.trap -f strace --timestamps start --durations -e %file | less
+  trapline export ls.trap -f csv --table switches
+  trapline export ls.trap -f perfetto -o ls.json")]
+    Export(ExportArgs),
     /// List the programs that come with the mini-kernel
     #[command(after_help = "\
 Example: trapline guests

@@ -15,10 +15,14 @@ fn golden() -> (TempDir, PathBuf) {
 }
 
 fn golden_of(version: &str) -> (TempDir, PathBuf) {
+    golden_named(version, "family.trap")
+}
+
+fn golden_named(version: &str, name: &str) -> (TempDir, PathBuf) {
     let traces = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/traces");
-    let kept = traces.join(version).join("family.trap");
+    let kept = traces.join(version).join(name);
     let folder = tempfile::tempdir().expect("a folder");
-    let copy = folder.path().join("family.trap");
+    let copy = folder.path().join(name);
     fs::create_dir(&copy).expect("a folder");
     for file in ["meta.json", "events.log"] {
         fs::copy(kept.join(file), copy.join(file)).expect("a file of the golden trace");
@@ -113,6 +117,31 @@ fn the_protocol_of_a_golden_trace_stays_what_it_was() {
         .lines()
         .skip_while(|line| !line.contains("create thread family (1/2)"))
         .take(60)
+        .collect();
+    assert_snapshot!(lines.join("\n"));
+}
+
+#[test]
+fn the_statistics_of_a_golden_trace_of_linux_programs_stay_what_they_were() {
+    let (_folder, trace) = golden_named("v4", "shell.trap");
+    let first = printed(&["stat"], &trace);
+    assert_snapshot!(first);
+    assert_eq!(
+        printed(&["stat"], &trace),
+        first,
+        "from log and from tables"
+    );
+}
+
+#[test]
+fn the_protocol_of_a_golden_trace_of_linux_programs_stays_what_it_was() {
+    let (_folder, trace) = golden_named("v4", "shell.trap");
+    let protocol = printed(&["timeline", "--limit", "0"], &trace);
+    // The signal and its handler, the pipeline, and the switches of the program's own between.
+    let lines: Vec<&str> = protocol
+        .lines()
+        .skip_while(|line| !line.contains("calls kill"))
+        .take(90)
         .collect();
     assert_snapshot!(lines.join("\n"));
 }

@@ -294,6 +294,9 @@ fn what_lacks_something_or_is_of_another_version_is_refused() {
         said.contains("it is of format version 2, which came before replays; record it again"),
         "{said}"
     );
+    let of_linux = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/traces/v4/shell.trap");
+    let said = refusal(&replay(&of_linux, &[]));
+    assert!(said.contains("its programs ran on Linux"), "{said}");
     let said = refusal(&replay(&scratch.path("none"), &[]));
     assert!(said.contains("no such trace folder"), "{said}");
 }

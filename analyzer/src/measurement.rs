@@ -18,7 +18,7 @@ mod estimate;
 
 use std::collections::BTreeMap;
 
-use trapline_trace_format::event::Cause;
+use trapline_trace_format::event::{Abi, Cause};
 use trapline_trace_format::measurement::{
     MEASUREMENT_VERSION, MeasuredTrace, Measurement, Metric, Passage, Quantiles, SwitchKind,
     schedule_crc32,
@@ -59,7 +59,7 @@ impl Group {
     fn metric(self) -> String {
         match self {
             Self::Cause(cause) => format!("visits.{}.kernel", cause.word()),
-            Self::Call(number) => format!("syscalls.{}.kernel", syscall_name(number)),
+            Self::Call(number) => format!("syscalls.{}.kernel", syscall_name(Abi::X86_64, number)),
             Self::Switch(kind) => format!("switches.{}.cost", kind.word()),
         }
     }

@@ -15,6 +15,15 @@ mkdir -p "v$version/family.trap"
 # Tables are made from the log.
 cp "$scratch/family.trap/meta.json" "$scratch/family.trap/events.log" "v$version/family.trap/"
 echo "v$version/family.trap"
+
+# The same of a program on Linux, with an environment that says nothing of who recorded it.
+cp shell.sh "$scratch/"
+ln -s "$(command -v trapline)" "$scratch/trapline"
+(cd "$scratch" && cat /dev/null | env -i PATH=.:/usr/bin:/bin trapline record --page-faults -o shell.trap -- sh shell.sh 2>&1 | cat) || true
+mkdir -p "v$version/shell.trap"
+cp "$scratch/shell.trap/meta.json" "$scratch/shell.trap/events.log" "v$version/shell.trap/"
+echo "v$version/shell.trap"
+
 # One with its machine, to be replayed: built-in guests, which ask no CPU what it can do.
 (cd "$scratch" && echo hello | trapline record -o machine.trap --tracer none --quantum 1ms --tick 500us \
     --job 'tell a' --job 'job 3 300 disk' --job 'spin 8' --job 'tight float 2000000' --job 'heap 64' --job 'fault null' || true)

@@ -289,8 +289,16 @@ pub struct Calibration {
     pub exit_ns: f64,
     /// What one stop costs on top of the time that the tracer sees itself hold the machine. Zero when not traced.
     pub hidden_stop_ns: f64,
+    /// On Linux, the part of the hidden cost that the thread spends on a CPU: the rest is seen where the host tells of context
+    /// switches. Zero where it does not.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub on_cpu_stop_ns: f64,
     /// Length of a null syscall as the program sees it, not traced.
     pub null_syscall_ns: f64,
+}
+
+fn is_zero(ns: &f64) -> bool {
+    *ns == 0.0
 }
 
 /// How a recording ended.

@@ -398,6 +398,9 @@ impl Fold {
             handover_ns: 0,
             cost_ns: 0,
             tracer_ns: 0,
+            cpu: None,
+            away_ns: None,
+            by_tracer: false,
         });
         self.enter(State::Switching { to });
         Ok(())

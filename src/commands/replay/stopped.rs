@@ -256,7 +256,7 @@ fn memory_value(bytes: &Bytes) -> Value {
 fn call_name(snapshot: &Snapshot) -> Option<String> {
     match &snapshot.what.kind {
         EventKind::Trap(trap) if trap.cause == Cause::Syscall => {
-            Some(trapline_analyzer::syscall_name(trap.number))
+            Some(trapline_analyzer::syscall_name(trap.abi, trap.number))
         }
         _ => None,
     }

@@ -96,9 +96,15 @@ impl Program {
         let name = &self.name;
         Path::new(SOURCES).join(match self.tool {
             Tool::Glibc | Tool::Musl => format!("c/{name}.c"),
+            Tool::Linux | Tool::Bits32 => format!("linux/{name}.c"),
             Tool::Rust => format!("rust/{name}.rs"),
             Tool::Busybox | Tool::Bash => format!("scripts/{name}.sh"),
         })
+    }
+
+    /// The program and its arguments, as they are run outside of any folder of its own.
+    pub(crate) fn built(&self) -> Result<(PathBuf, &[String]), String> {
+        Ok((self.build()?, &self.arguments))
     }
 
     /// Builds the program unless that has been done since its source was changed.

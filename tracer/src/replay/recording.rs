@@ -65,24 +65,31 @@ impl Recording {
     /// asks for more trust than it gets.
     pub fn open(path: &Path, images: &Images, trust: Trust) -> Result<Self, TracerError> {
         let trace = Trace::open(path)?;
-        let version = trace.meta().format_version;
-        if version < FIRST_VERSION {
-            return Err(TracerError::Options(format!(
-                "{} cannot be replayed: it is of format version {version}, which came before replays; record it again",
-                path.display()
-            )));
-        }
-        let [kernel, archive, boot] = [
-            trace.replay_part(ReplayPart::Kernel)?,
-            trace.replay_part(ReplayPart::Initramfs)?,
-            trace.replay_part(ReplayPart::Boot)?,
-        ];
         let refuse = |why: String| {
             Err(TracerError::Options(format!(
                 "{} cannot be replayed: {why}",
                 path.display()
             )))
         };
+        let version = trace.meta().format_version;
+        if version < FIRST_VERSION {
+            return refuse(format!(
+                "it is of format version {version}, which came before replays; record it again"
+            ));
+        }
+        let jobs = match &trace.meta().target {
+            Target::Mini { jobs, .. } => jobs.iter().map(job).collect(),
+            Target::Linux { .. } => {
+                let why = "its programs ran on Linux, which does not tell what they depend on; record them on the \
+                           mini-kernel (--kernel mini)";
+                return refuse(why.to_owned());
+            }
+        };
+        let [kernel, archive, boot] = [
+            trace.replay_part(ReplayPart::Kernel)?,
+            trace.replay_part(ReplayPart::Initramfs)?,
+            trace.replay_part(ReplayPart::Boot)?,
+        ];
         let Some(parameters) = region::parameters_from(&boot).filter(|p| p.magic == MAGIC) else {
             return refuse("its replay/boot is none that a kernel can read".to_owned());
         };
@@ -107,10 +114,6 @@ impl Recording {
         if script.samples.is_empty() {
             return refuse("it holds no inputs; record it again".to_owned());
         }
-        let Target::Mini { jobs, .. } = &trace.meta().target else {
-            return refuse("it is of programs on Linux, which cannot be replayed".to_owned());
-        };
-        let jobs = jobs.iter().map(job).collect();
         Ok(Self {
             trace,
             kernel,

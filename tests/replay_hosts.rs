@@ -49,7 +49,8 @@ fn a_cpu_that_lacks_something_is_refused_before_anything_starts() {
 fn a_cpu_that_differs_otherwise_is_named_and_tried() {
     let scratch = Scratch::new();
     let trace = scratch.record("hello.trap", &["--", "hello"]);
-    let changes: [(&str, fn(&mut Processor)); 4] = [
+    type Change = (&'static str, fn(&mut Processor));
+    let changes: [Change; 4] = [
         ("it can do more", |cpu| drop(cpu.features.pop())),
         ("it keeps its vector registers in another order", |cpu| {
             cpu.xsave.clear();

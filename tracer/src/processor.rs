@@ -13,12 +13,11 @@ use trapline_trace_format::meta::{Processor, XsavePart};
 use crate::error::TracerError;
 use crate::record::Pinned;
 
-type Basic = (&'static str, fn(&FeatureInfo) -> bool);
-type Structured = (&'static str, fn(&ExtendedFeatures) -> bool);
-type Extended = (
-    &'static str,
-    fn(&ExtendedProcessorFeatureIdentifiers) -> bool,
-);
+/// A feature's name, and whether the CPU has it.
+type Feature<T> = (&'static str, fn(&T) -> bool);
+type Basic = Feature<FeatureInfo>;
+type Structured = Feature<ExtendedFeatures>;
+type Extended = Feature<ExtendedProcessorFeatureIdentifiers>;
 
 /// What programs use without asking the kernel, by the names of /proc/cpuinfo.
 const BASIC: [Basic; 16] = [
@@ -131,7 +130,7 @@ pub(crate) fn here() -> Processor {
 }
 
 fn features(id: &CpuId<CpuIdReaderNative>) -> Vec<String> {
-    fn having<T>(info: Option<T>, table: &[(&'static str, fn(&T) -> bool)]) -> Vec<String> {
+    fn having<T>(info: Option<T>, table: &[Feature<T>]) -> Vec<String> {
         let has = |info: &T| {
             let names = table.iter().filter(|(_, has)| has(info));
             names.map(|(name, _)| (*name).to_owned()).collect()
@@ -151,9 +150,7 @@ fn features(id: &CpuId<CpuIdReaderNative>) -> Vec<String> {
 
 fn level(features: &[String]) -> u8 {
     let has = |name: &&str| features.iter().any(|feature| feature == *name);
-    let above = LEVELS
-        .iter()
-        .take_while(|names| names.iter().all(|name| has(name)));
+    let above = LEVELS.iter().take_while(|names| names.iter().all(&has));
     1 + above.count() as u8
 }
 

@@ -8,7 +8,7 @@ use std::time::Instant;
 
 use trapline_analyzer::Analysis;
 use trapline_trace_format::event::{
-    Cause, Event, EventKind, ProcessId, Role, Seen, SpaceId, SwitchReason, ThreadId, Trap,
+    Abi, Cause, Event, EventKind, ProcessId, Role, Seen, SpaceId, SwitchReason, ThreadId, Trap,
 };
 use trapline_trace_format::folder::TraceWriter;
 use trapline_trace_format::meta::{
@@ -133,6 +133,7 @@ fn record(path: &Path) -> Result<(), Failure> {
         let arguments = [u64::from(visit), 0, 0, 0, 0, 0];
         let trap = Trap {
             cause,
+            abi: Abi::X86_64,
             number,
             instruction: 0x40_1000,
             address: 0,
@@ -181,7 +182,7 @@ fn meta(outcome: Outcome) -> Meta {
         host: Host {
             cpu: String::new(),
             cpus: 1,
-            pinned_cpu: 0,
+            pinned_cpu: Some(0),
             kernel: String::new(),
             clock: "monotonic".to_owned(),
             hypervisor: None,

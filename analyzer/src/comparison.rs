@@ -17,9 +17,12 @@
 //! by more than so many percent; where the base has none or zero, any occurrence is infinitely worse. Times are shown and
 //! never held against the limit: each is of a single run, and a single run says little about time.
 
-use trapline_trace_format::event::{Cause, Nanos, SwitchReason};
-use trapline_trace_format::meta::{Job, Target, Tuning, Witnesses};
+mod settings;
 
+use trapline_trace_format::event::{Cause, Nanos, SwitchReason};
+use trapline_trace_format::meta::Witnesses;
+
+use self::settings::settings;
 use crate::statistics::partition::total_ns;
 use crate::summary::{Activity, Comparison, ComparisonRow, Polarity, Summary, Unit};
 
@@ -266,99 +269,15 @@ fn caveats(base: &Summary, new: &Summary) -> Vec<String> {
         base.meta.tool_version.clone(),
         new.meta.tool_version.clone(),
     );
-    for (what, describe) in SETTINGS {
-        differs(
-            what,
-            describe(&base.meta.target),
-            describe(&new.meta.target),
-        );
+    let new_settings = settings(&new.meta.target);
+    for (what, value) in settings(&base.meta.target) {
+        // What only one kind of target has cannot differ.
+        if let Some((_, other)) = new_settings.iter().find(|(name, _)| *name == what) {
+            differs(what, value, other.clone());
+        }
     }
     lines.push("times are of one run each: shown, not held against the limit".to_owned());
     lines
-}
-
-/// Settings of the machine that change what its numbers mean.
-const SETTINGS: [(&str, Describe); 12] = [
-    ("what ran", |Target::Mini { jobs, .. }| {
-        let jobs: Vec<_> = jobs
-            .iter()
-            .map(|job| format!("`{}`", job.command()))
-            .collect();
-        jobs.join(" ")
-    }),
-    ("what the scheduler was told of the jobs", told),
-    ("the scheduler", |Target::Mini { scheduler, .. }| {
-        scheduler.clone()
-    }),
-    ("the scheduler's tuning", tuned),
-    ("the quantum", |Target::Mini { quantum_ns, .. }| {
-        format!("{quantum_ns} ns")
-    }),
-    ("the tick", |Target::Mini { tick_ns, .. }| {
-        format!("{tick_ns} ns")
-    }),
-    (
-        "protection of kernel memory",
-        |Target::Mini { protect, .. }| on_off(*protect),
-    ),
-    ("the tracer", |Target::Mini { traced, .. }| on_off(*traced)),
-    ("the seed", |Target::Mini { seed, .. }| seed.to_string()),
-    ("the root directory", |Target::Mini { root, .. }| {
-        root.clone().unwrap_or_else(|| "none".to_owned())
-    }),
-    ("the memory", |Target::Mini { memory_bytes, .. }| {
-        format!("{memory_bytes} bytes")
-    }),
-    (
-        "the disk's latency",
-        |Target::Mini {
-             disk_latency_ns, ..
-         }| format!("{disk_latency_ns} ns"),
-    ),
-];
-
-type Describe = fn(&Target) -> String;
-
-fn told(Target::Mini { jobs, .. }: &Target) -> String {
-    let told = |job: &Job| {
-        let length = job
-            .length_ns
-            .map_or_else(String::new, |ns| format!(" for {ns} ns"));
-        format!(
-            "from {} ns{length}, {} tickets, niceness {}",
-            job.arrival_ns, job.tickets, job.nice
-        )
-    };
-    jobs.iter().map(told).collect::<Vec<_>>().join("; ")
-}
-
-fn tuned(Target::Mini { tuning, .. }: &Target) -> String {
-    match tuning {
-        None => "none".to_owned(),
-        Some(Tuning::Mlfq {
-            levels,
-            allotment_ns,
-            growth,
-            boost_ns,
-            old_rule_4,
-        }) => format!(
-            "{levels} levels, allotment {allotment_ns} ns, growth {growth}, boost every {} ns, old rule 4 {}",
-            boost_ns.unwrap_or(0),
-            on_off(*old_rule_4)
-        ),
-        Some(Tuning::Cfs {
-            latency_ns,
-            min_granularity_ns,
-        }) => format!("latency {latency_ns} ns, shortest slice {min_granularity_ns} ns"),
-    }
-}
-
-fn on_off(on: bool) -> String {
-    if on {
-        "on".to_owned()
-    } else {
-        "off".to_owned()
-    }
 }
 
 #[cfg(test)]

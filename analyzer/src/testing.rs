@@ -1,8 +1,8 @@
 //! Events and metas for tests: short hand-written ones, and random ones of a machine that behaves.
 
 use trapline_trace_format::event::{
-    Backing, Cause, Event, EventKind, ExitStatus, MapChange, Nanos, ProcessId, Range, Rights, Role,
-    Seen, SignalAction, SpaceId, SwitchReason, ThreadId, Trap, Waits,
+    Abi, Backing, Cause, Event, EventKind, ExitStatus, MapChange, Nanos, ProcessId, Range, Rights,
+    Role, Seen, SignalAction, SpaceId, SwitchReason, ThreadId, Trap, Waits,
 };
 use trapline_trace_format::meta::{
     Calibration, ConsoleInput, FORMAT_VERSION, Host, Job, Meta, Outcome, Target, Witnesses,
@@ -31,7 +31,7 @@ pub(crate) fn meta(outcome: Outcome) -> Meta {
         host: Host {
             cpu: "a CPU".to_owned(),
             cpus: 2,
-            pinned_cpu: 1,
+            pinned_cpu: Some(1),
             kernel: "6.18".to_owned(),
             clock: "tsc".to_owned(),
             hypervisor: None,
@@ -140,6 +140,7 @@ pub(crate) fn signalled(
         signal,
         sender: ProcessId(sender),
         action,
+        info: Vec::new(),
     };
     event(time, process, kind)
 }
@@ -157,6 +158,7 @@ pub(crate) fn blocked(time: Nanos, from: u32, to: u32, waits: Waits) -> Event {
 pub(crate) fn trap(time: Nanos, thread: u32, cause: Cause, number: i32) -> Event {
     let trap = Trap {
         cause,
+        abi: Abi::X86_64,
         number,
         instruction: 0x40_0000,
         address: 0,

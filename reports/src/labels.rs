@@ -4,7 +4,7 @@
 
 use trapline_analyzer::summary::{Activity, ProcessStat, Summary};
 use trapline_trace_format::event::{Cause, ExitStatus, Waits};
-use trapline_trace_format::meta::{Host, Meta, Outcome, Target, Tuning, Witnesses};
+use trapline_trace_format::meta::{Detail, Host, Meta, Outcome, Target, Tuning, Witnesses};
 
 use crate::text::escape::{escape, escape_short};
 use crate::units;
@@ -122,7 +122,12 @@ pub(crate) fn signal_name(signal: u8) -> String {
 
 /// What ran: the jobs, equal ones counted.
 pub(crate) fn jobs(target: &Target) -> String {
-    let Target::Mini { jobs, .. } = target;
+    let jobs = match target {
+        Target::Mini { jobs, .. } => jobs,
+        Target::Linux {
+            command, attached, ..
+        } => return program(command, attached),
+    };
     let mut counted: Vec<(String, usize)> = Vec::new();
     for job in jobs {
         let line = escape_short(&job.command(), MAX_JOB);
@@ -141,13 +146,25 @@ pub(crate) fn jobs(target: &Target) -> String {
     lines.collect::<Vec<_>>().join(" · ")
 }
 
+/// The program with its arguments, or the processes that were attached to.
+fn program(command: &[String], attached: &[u32]) -> String {
+    if attached.is_empty() {
+        escape_short(&command.join(" "), MAX_JOB)
+    } else {
+        let ids: Vec<_> = attached.iter().map(u32::to_string).collect();
+        escape_short(&format!("attached to {}", ids.join(", ")), MAX_JOB)
+    }
+}
+
 /// The machine that ran it, as `mini-kernel, 5 jobs`.
 pub(crate) fn machine(target: &Target) -> String {
-    let Target::Mini { jobs, .. } = target;
-    format!(
-        "mini-kernel, {}",
-        units::things(jobs.len() as u64, "job", "jobs")
-    )
+    match target {
+        Target::Mini { jobs, .. } => format!(
+            "mini-kernel, {}",
+            units::things(jobs.len() as u64, "job", "jobs")
+        ),
+        Target::Linux { .. } => "Linux".to_owned(),
+    }
 }
 
 /// The scheduler and what it was asked to do.
@@ -158,7 +175,10 @@ pub(crate) fn scheduler(target: &Target) -> String {
         tick_ns,
         tuning,
         ..
-    } = target;
+    } = target
+    else {
+        return "Linux's own".to_owned();
+    };
     format!(
         "{}, quantum {}, tick {}{}",
         escape_short(scheduler, MAX_NAME),
@@ -198,19 +218,37 @@ fn tuned(tuning: &Tuning) -> String {
     }
 }
 
-/// What else was set: protection, tracer, seed.
+/// What else was set: protection, tracer, seed; on Linux what was traced and kept.
 pub(crate) fn settings(target: &Target) -> String {
-    let Target::Mini {
-        protect,
-        traced,
-        seed,
-        ..
-    } = target;
-    format!(
-        "kernel memory {} in user mode, tracer {}, seed {seed}",
-        if *protect { "closed" } else { "open" },
-        if *traced { "ptrace" } else { "none" },
-    )
+    match target {
+        Target::Mini {
+            protect,
+            traced,
+            seed,
+            ..
+        } => format!(
+            "kernel memory {} in user mode, tracer {}, seed {seed}",
+            if *protect { "closed" } else { "open" },
+            if *traced { "ptrace" } else { "none" },
+        ),
+        Target::Linux {
+            filter,
+            follow,
+            detail,
+            ..
+        } => format!(
+            "{}, new processes {}, {} kept",
+            filter.as_ref().map_or_else(
+                || "all system calls".to_owned(),
+                |filter| format!("system calls {}", escape_short(filter, MAX_NAME))
+            ),
+            if *follow { "followed" } else { "not followed" },
+            match detail {
+                Detail::Events => "every event",
+                Detail::Summary => "statistics alone",
+            },
+        ),
+    }
 }
 
 /// Where it ran.
@@ -220,10 +258,12 @@ pub(crate) fn host(host: &Host) -> String {
         None => "not known to be virtual".to_owned(),
     };
     format!(
-        "{}, CPU {} of {}, {virtualised}; kernel {}; clock {}",
+        "{}, {}, {virtualised}; kernel {}; clock {}",
         escape_short(&host.cpu, MAX_JOB),
-        host.pinned_cpu,
-        host.cpus,
+        match host.pinned_cpu {
+            Some(cpu) => format!("CPU {cpu} of {}", host.cpus),
+            None => units::things(u64::from(host.cpus), "CPU", "CPUs"),
+        },
         escape_short(&host.kernel, MAX_JOB),
         escape_short(&host.clock, MAX_NAME),
     )

@@ -79,7 +79,10 @@ fn nothing_from_a_trace_reaches_the_terminal_unescaped() {
     };
     let Target::Mini {
         jobs, scheduler, ..
-    } = &mut summary.meta.target;
+    } = &mut summary.meta.target
+    else {
+        panic!("not of the mini-kernel")
+    };
     jobs[0].arguments = vec![EVIL.to_owned()];
     *scheduler = EVIL.to_owned();
     assert_tame(&text::summary(&summary, Style::Plain));
@@ -254,6 +257,7 @@ fn family() -> Vec<Event> {
         signal,
         sender: ProcessId(sender),
         action,
+        info: Vec::new(),
     };
     let killed = ExitStatus::Killed {
         signal: 15,
@@ -434,6 +438,7 @@ fn event(time: Nanos, thread: u32, kind: EventKind) -> Event {
 fn trap(cause: Cause) -> Trap {
     Trap {
         cause,
+        abi: Abi::X86_64,
         number: 39,
         instruction: 0x40_1000,
         address: 0x1000,

@@ -150,6 +150,7 @@ fn event(time: Nanos, thread: u32, kind: EventKind) -> Event {
 fn trap(cause: Cause, number: i32) -> Trap {
     Trap {
         cause,
+        abi: Abi::X86_64,
         number,
         instruction: 0x40_1000,
         address: 0,
@@ -182,7 +183,7 @@ fn meta(outcome: Outcome, wall_ns: Nanos) -> Meta {
         host: Host {
             cpu: "a CPU".to_owned(),
             cpus: 2,
-            pinned_cpu: 0,
+            pinned_cpu: Some(0),
             kernel: "6.0".to_owned(),
             clock: "tsc".to_owned(),
             hypervisor: None,

@@ -1,16 +1,19 @@
 //! The events of a trace: what happened, when, to which thread. DESIGN words; see FORMAT.md for the bytes.
 //!
 //! Key types: [`Event`] and [`EventKind`]; [`Cause`] and its like in `event/causes.rs`, memory maps in
-//! `event/memory.rs`, what a replay must find again in `event/state.rs`. Neighbours: `record.rs` turns an event into bytes and back, `log.rs` keeps them in a file. An
-//! event is what happened, never a live ptrace stop: the recorder converts.
+//! `event/memory.rs`, what a replay must find again in `event/state.rs`, what only Linux has in `event/linux.rs`.
+//! Neighbours: `record.rs` turns an event into bytes and back, `log.rs` keeps them in a file. An event is what happened,
+//! never a live ptrace stop: the recorder converts.
 
 mod causes;
+mod linux;
 mod memory;
 mod state;
 
 use serde::{Deserialize, Serialize};
 
 pub use causes::{Cause, SwitchReason, Waits};
+pub use linux::{Abi, FaultSize, Pointed, Tally, Usage};
 pub use memory::{Backing, MapChange, Range, Rights, SpaceId};
 pub use state::ThreadState;
 
@@ -18,6 +21,7 @@ pub use state::ThreadState;
 pub type Nanos = i64;
 
 /// A thread of the traced machine; no other thread of the run has its number. 0 is the idle thread of the mini-kernel.
+/// On Linux the host's number, which may come again when the thread is no more.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct ThreadId(pub u32);
@@ -37,9 +41,9 @@ impl ThreadId {
 pub struct Event {
     /// When it happened.
     pub time: Nanos,
-    /// The process of `thread`. 0 for [`EventKind::Held`]: a tracer knows only the address space.
+    /// The process of `thread`. 0 for [`EventKind::Held`] of the mini-kernel, where a tracer knows only the address space.
     pub process: ProcessId,
-    /// The thread that it happened to. 0 for [`EventKind::Held`].
+    /// The thread that it happened to. 0 for [`EventKind::Held`] of the mini-kernel.
     pub thread: ThreadId,
     /// What happened.
     pub kind: EventKind,
@@ -120,6 +124,8 @@ pub enum EventKind {
         sender: ProcessId,
         /// What came of it.
         action: SignalAction,
+        /// The host's `siginfo_t`, as far as it was kept. Nothing on the mini-kernel.
+        info: Vec<u8>,
     },
     /// A memory map changed.
     MapChanged {
@@ -149,6 +155,45 @@ pub enum EventKind {
         /// What the tracer saw from outside; the second witness of `Trap` and `Return`.
         seen: Seen,
     },
+    /// What an argument of the thread's system call points to.
+    Pointed(Pointed),
+    /// What a file descriptor of the process means from now on.
+    Descriptor {
+        /// Its number.
+        descriptor: i32,
+        /// A path, `pipe:[inode]`, `socket:[inode]` and the like, as `/proc/PID/fd` shows it. Nothing: it is closed.
+        meaning: Vec<u8>,
+    },
+    /// The host took the CPU from the thread.
+    SwitchedOut {
+        /// Which CPU.
+        cpu: u32,
+        /// [`SwitchReason::Block`] if the thread waits for something, [`SwitchReason::Preempt`] if it could have gone on.
+        reason: SwitchReason,
+    },
+    /// The host gave the thread a CPU.
+    SwitchedIn {
+        /// Which CPU.
+        cpu: u32,
+    },
+    /// The thread touched a page that was not there; the host's kernel gave it.
+    Faulted {
+        /// What it touched.
+        address: u64,
+        /// The instruction that did.
+        instruction: u64,
+        /// How much work it was.
+        size: FaultSize,
+    },
+    /// The host's own account.
+    Usage {
+        /// Whose: the process's, or the thread's alone.
+        of: Role,
+        /// What it says.
+        usage: Usage,
+    },
+    /// All calls of one number by the process, instead of an event for each.
+    Tally(Box<Tally>),
 }
 
 /// A mode switch from user to kernel.
@@ -156,6 +201,8 @@ pub enum EventKind {
 pub struct Trap {
     /// Why the CPU entered the kernel.
     pub cause: Cause,
+    /// Whose system call the number is.
+    pub abi: Abi,
     /// The system call's number for [`Cause::Syscall`], the signal's number otherwise.
     pub number: i32,
     /// The instruction pointer of the thread when it trapped (for a syscall, after the instruction).

@@ -9,8 +9,8 @@ use serde::{Deserialize, Serialize};
 use crate::event::Nanos;
 
 /// The version of the trace folder's layout that this crate writes. Readers refuse what they do not know.
-pub const FORMAT_VERSION: u32 = 3;
-/// The oldest version that is still read. It lacks what a replay needs, and is the same otherwise.
+pub const FORMAT_VERSION: u32 = 4;
+/// The oldest version that is still read. It lacks what a replay needs and what only Linux has, and is the same otherwise.
 pub const OLDEST_VERSION: u32 = 2;
 
 /// Everything about a trace that is not an event.
@@ -81,6 +81,48 @@ pub enum Target {
         /// How long a request to `/dev/disk` took.
         disk_latency_ns: Nanos,
     },
+    /// Programs on the host's own kernel.
+    Linux {
+        /// The program with its arguments; nothing if running processes were attached to.
+        command: Vec<String>,
+        /// The processes that were attached to.
+        attached: Vec<u32>,
+        /// Which system calls were traced, as `-e` said it; none: all.
+        filter: Option<String>,
+        /// Whether new processes and threads were traced, too.
+        follow: bool,
+        /// What was kept of each event.
+        detail: Detail,
+        /// Whether times of context switches could be had.
+        switches: Availability,
+        /// Whether each page fault could be had.
+        page_faults: Availability,
+    },
+}
+
+/// What a recording keeps.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Detail {
+    /// Every event.
+    Events,
+    /// Statistics alone.
+    Summary,
+}
+
+/// Whether something that only the host knows could be had.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "is", rename_all = "snake_case", deny_unknown_fields)]
+pub enum Availability {
+    /// It is in the trace.
+    Available,
+    /// The host refused.
+    Refused {
+        /// Why, and what would enable it.
+        why: String,
+    },
+    /// Nobody asked for it.
+    NotAsked,
 }
 
 /// A program that ran.
@@ -165,8 +207,8 @@ pub struct Host {
     pub cpu: String,
     /// Number of CPUs the recorder may use.
     pub cpus: u32,
-    /// The CPU that the machine was pinned to.
-    pub pinned_cpu: u32,
+    /// The CPU that what ran was pinned to; none if it was free to move.
+    pub pinned_cpu: Option<u32>,
     /// Release of the host's kernel.
     pub kernel: String,
     /// Clock that gave the times: `tsc` or `monotonic`.

@@ -12,7 +12,7 @@ use std::borrow::Cow;
 use zerocopy::little_endian::{I32, I64, U32, U64};
 use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout, Unaligned};
 
-use crate::event::{Event, EventKind, ProcessId, ThreadId};
+use crate::event::{Event, EventKind, Pointed, ProcessId, ThreadId};
 
 /// Size of a record's header.
 pub const HEADER_BYTES: usize = size_of::<Header>();
@@ -63,6 +63,15 @@ pub enum RecordError {
     /// The tracer sees nothing of this form.
     #[error("unknown form of stop {0}")]
     Seen(u8),
+    /// There is no such table of system calls.
+    #[error("unknown table of system calls {0}")]
+    Abi(u8),
+    /// No page fault is of this size.
+    #[error("unknown size of a page fault {0}")]
+    FaultSize(u8),
+    /// The payload is not the numbers that such an event has.
+    #[error("numbers in {0} bytes")]
+    Words(usize),
     /// A program's name is not UTF-8.
     #[error("name is not UTF-8")]
     Name,
@@ -125,6 +134,13 @@ mod kind {
     pub(super) const MAP_CHANGED: u8 = 15;
     pub(super) const SAMPLES: u8 = 16;
     pub(super) const PREEMPTED: u8 = 17;
+    pub(super) const POINTED: u8 = 18;
+    pub(super) const DESCRIPTOR: u8 = 19;
+    pub(super) const SWITCHED_OUT: u8 = 20;
+    pub(super) const SWITCHED_IN: u8 = 21;
+    pub(super) const FAULTED: u8 = 22;
+    pub(super) const USAGE: u8 = 23;
+    pub(super) const TALLY: u8 = 24;
 }
 
 /// Appends the record of `event` to `bytes`.
@@ -173,6 +189,11 @@ pub fn decode(bytes: &[u8]) -> Result<(Event, usize), RecordError> {
     Ok((event, need))
 }
 
+/// Numbers one after the other, each little-endian.
+fn words(words: &[u64]) -> Vec<u8> {
+    words.iter().flat_map(|word| word.to_le_bytes()).collect()
+}
+
 /// What follows the header of an event of this kind.
 fn payload(kind: &EventKind) -> Cow<'_, [u8]> {
     match kind {
@@ -183,6 +204,16 @@ fn payload(kind: &EventKind) -> Cow<'_, [u8]> {
         | EventKind::Input { bytes }
         | EventKind::Samples { bytes } => Cow::Borrowed(bytes),
         EventKind::Preempted { state } => Cow::Owned(state.bytes()),
+        EventKind::Signal { info, .. } => Cow::Borrowed(info),
+        EventKind::Pointed(Pointed { bytes, .. }) => Cow::Borrowed(bytes),
+        EventKind::Descriptor { meaning, .. } => Cow::Borrowed(meaning),
+        EventKind::Usage { usage, .. } => Cow::Owned(words(&usage.words())),
+        EventKind::Tally(tally) => {
+            let pairs = tally.durations.iter();
+            Cow::Owned(words(
+                &pairs.flat_map(|&(ns, n)| [ns, n]).collect::<Vec<_>>(),
+            ))
+        }
         _ => Cow::Borrowed(&[]),
     }
 }

@@ -9,6 +9,7 @@ use tempfile::TempDir;
 use trapline_trace_format::error::{FormatError, LogDamage};
 use trapline_trace_format::event::{Event, EventKind, ProcessId, ThreadId};
 use trapline_trace_format::log::{LogReader, LogWriter, verify};
+use trapline_trace_format::meta::FORMAT_VERSION;
 
 /// A finished log of three blocks, two of them flushed by hand.
 fn small_log() -> (TempDir, PathBuf, Vec<Event>) {
@@ -176,7 +177,7 @@ fn foreign_files_are_called_foreign() {
 fn other_versions_are_named_with_the_way_out() {
     let (folder, path, _) = small_log();
     let bytes = std::fs::read(&path).unwrap();
-    for (version, word) in [(1, "older"), (4, "newer")] {
+    for (version, word) in [(1, "older"), (FORMAT_VERSION as u8 + 1, "newer")] {
         let other = changed(&folder, &bytes, |bytes| bytes[8] = version);
         let error = LogReader::open(&other).unwrap_err();
         let named = u32::from(version);

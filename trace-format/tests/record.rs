@@ -102,6 +102,54 @@ fn life() -> impl Strategy<Value = EventKind> {
     ]
 }
 
+fn abi() -> impl Strategy<Value = Abi> {
+    prop::sample::select(Abi::ALL.to_vec())
+}
+
+fn linux() -> impl Strategy<Value = EventKind> {
+    let bytes = || prop::collection::vec(any::<u8>(), 0..300);
+    let role = prop::sample::select(vec![Role::Process, Role::Thread]);
+    let size = prop::sample::select(vec![FaultSize::Minor, FaultSize::Major]);
+    let reason = prop::sample::select(SwitchReason::ALL.to_vec());
+    let durations = prop::collection::vec(any::<(u64, u64)>(), 0..20);
+    prop_oneof![
+        (any::<u8>(), any::<u32>(), any::<u64>(), bytes()).prop_map(
+            |(argument, part, length, bytes)| EventKind::Pointed(Pointed {
+                argument,
+                part,
+                length,
+                bytes,
+            })
+        ),
+        (any::<i32>(), bytes()).prop_map(|(descriptor, meaning)| EventKind::Descriptor {
+            descriptor,
+            meaning
+        }),
+        (any::<u32>(), reason).prop_map(|(cpu, reason)| EventKind::SwitchedOut { cpu, reason }),
+        any::<u32>().prop_map(|cpu| EventKind::SwitchedIn { cpu }),
+        (any::<u64>(), any::<u64>(), size).prop_map(|(address, instruction, size)| {
+            EventKind::Faulted {
+                address,
+                instruction,
+                size,
+            }
+        }),
+        (role, any::<[u64; Usage::WORDS]>()).prop_map(|(of, words)| EventKind::Usage {
+            of,
+            usage: Usage::from_words(words),
+        }),
+        (abi(), any::<i32>(), any::<u64>(), durations, any::<i64>()).prop_map(
+            |(abi, number, errors, durations, total_ns)| EventKind::Tally(Box::new(Tally {
+                abi,
+                number,
+                errors,
+                durations,
+                total_ns,
+            }))
+        ),
+    ]
+}
+
 fn kind() -> impl Strategy<Value = EventKind> {
     let reason = prop::sample::select(SwitchReason::ALL.to_vec());
     let waits = prop::option::of(prop::sample::select(Waits::ALL.to_vec()));
@@ -110,14 +158,16 @@ fn kind() -> impl Strategy<Value = EventKind> {
         life(),
         (
             cause(),
+            abi(),
             any::<i32>(),
             any::<u64>(),
             any::<u64>(),
             any::<[u64; 6]>()
         )
-            .prop_map(|(cause, number, instruction, address, arguments)| {
+            .prop_map(|(cause, abi, number, instruction, address, arguments)| {
                 EventKind::Trap(Trap {
                     cause,
+                    abi,
                     number,
                     instruction,
                     address,
@@ -142,13 +192,15 @@ fn kind() -> impl Strategy<Value = EventKind> {
                 state: Box::new(state),
             }
         }),
-        (any::<u8>(), any::<u32>(), action()).prop_map(|(signal, sender, action)| {
-            EventKind::Signal {
+        (any::<u8>(), any::<u32>(), action(), bytes()).prop_map(
+            |(signal, sender, action, info)| EventKind::Signal {
                 signal,
                 sender: ProcessId(sender),
                 action,
+                info,
             }
-        }),
+        ),
+        linux(),
         (space(), change()).prop_map(|(space, change)| EventKind::MapChanged { space, change }),
         (any::<i64>(), space(), seen()).prop_map(|(until, space, seen)| EventKind::Held {
             until,
@@ -223,7 +275,13 @@ fn unknown_numbers_are_named() {
     };
     let header = |kind, cause, form| with_code(kind, cause, form, 0);
     assert_eq!(header(0, 0, 0), RecordError::Kind(0));
-    assert_eq!(header(18, 0, 0), RecordError::Kind(18));
+    assert_eq!(header(25, 0, 0), RecordError::Kind(25));
+    assert_eq!(header(4, 1, 3), RecordError::Abi(3));
+    assert_eq!(header(20, 0, 7), RecordError::Reason(7));
+    assert_eq!(header(22, 0, 3), RecordError::FaultSize(3));
+    assert_eq!(header(23, 0, 3), RecordError::Role(3));
+    assert_eq!(header(23, 0, 1), RecordError::Words(0));
+    assert_eq!(header(24, 0, 3), RecordError::Abi(3));
     assert_eq!(header(4, 9, 0), RecordError::Cause(9));
     assert_eq!(header(6, 0, 7), RecordError::Reason(7));
     assert_eq!(with_code(6, 0, 2, 11), RecordError::Waits(11));

@@ -22,7 +22,7 @@ pub fn allowed_cpus() -> Result<Vec<usize>, TracerError> {
 ///
 /// # Errors
 /// When the host does not say which CPUs may be used.
-pub fn facts(clock: &Clock, pinned_cpu: usize) -> Result<Host, TracerError> {
+pub fn facts(clock: &Clock, pinned_cpu: Option<usize>) -> Result<Host, TracerError> {
     let cpu_info = std::fs::read_to_string("/proc/cpuinfo").unwrap_or_default();
     let release =
         nix::sys::utsname::uname().map(|name| name.release().to_string_lossy().into_owned());
@@ -31,7 +31,7 @@ pub fn facts(clock: &Clock, pinned_cpu: usize) -> Result<Host, TracerError> {
             .unwrap_or("unknown")
             .to_owned(),
         cpus: allowed_cpus()?.len() as u32,
-        pinned_cpu: pinned_cpu as u32,
+        pinned_cpu: pinned_cpu.map(|cpu| cpu as u32),
         kernel: release.unwrap_or_else(|_| "unknown".to_owned()),
         clock: clock.source().word().to_owned(),
         hypervisor: hypervisor(&cpu_info),

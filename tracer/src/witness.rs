@@ -174,7 +174,7 @@ impl std::fmt::Display for Sighting {
 
 #[cfg(test)]
 mod tests {
-    use trapline_trace_format::event::{Cause, ExitStatus, Role, ThreadId};
+    use trapline_trace_format::event::{Abi, Cause, ExitStatus, Role, ThreadId};
 
     use super::*;
 
@@ -228,6 +228,7 @@ mod tests {
     fn logged(process: u32, number: i32) -> Event {
         let trap = Trap {
             cause: Cause::Syscall,
+            abi: Abi::X86_64,
             number,
             instruction: 8,
             address: 0,

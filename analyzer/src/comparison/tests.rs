@@ -1,6 +1,6 @@
 //! Promises of the comparison: what is worse is said, what is noise is not held against anybody.
 
-use trapline_trace_format::meta::Outcome;
+use trapline_trace_format::meta::{Outcome, Target};
 
 use super::*;
 use crate::summary::{
@@ -183,7 +183,10 @@ fn what_makes_traces_hard_to_compare_is_said() {
     new.meta.host.cpu = "another CPU".to_owned();
     let Target::Mini {
         protect, scheduler, ..
-    } = &mut new.meta.target;
+    } = &mut new.meta.target
+    else {
+        panic!("not of the mini-kernel")
+    };
     *protect = false;
     *scheduler = "fifo".to_owned();
     let caveats = compare(&base, &new, None).caveats.join("\n");

@@ -18,8 +18,11 @@ pub(crate) fn quantum(
     tables: &Tables,
     target: &Target,
 ) -> Result<Option<QuantumStat>, AnalyzerError> {
+    // Linux does not say what it meant a thread's quantum to be.
+    let Target::Mini { quantum_ns, .. } = target else {
+        return Ok(None);
+    };
     let mut got = lengths(tables)?;
-    let Target::Mini { quantum_ns, .. } = target;
     let stat = QuantumStat {
         asked_ns: *quantum_ns,
         got: distribution(&mut got),

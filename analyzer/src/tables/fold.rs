@@ -206,6 +206,7 @@ impl Fold {
                 signal,
                 sender,
                 action,
+                ..
             } => {
                 self.rows.signals.push(SignalRow {
                     time_ns: self.now_ns,
@@ -234,6 +235,13 @@ impl Fold {
             EventKind::Console { .. }
             | EventKind::Input { .. }
             | EventKind::Samples { .. }
+            | EventKind::Pointed(_)
+            | EventKind::Descriptor { .. }
+            | EventKind::SwitchedOut { .. }
+            | EventKind::SwitchedIn { .. }
+            | EventKind::Faulted { .. }
+            | EventKind::Usage { .. }
+            | EventKind::Tally(_)
             | EventKind::Preempted { .. } => Ok(()),
         }
     }

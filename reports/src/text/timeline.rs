@@ -164,13 +164,28 @@ impl Machine<'_> {
                 signal,
                 sender,
                 action,
+                ..
             } => vec![Row::Kernel(self.signal(&who, *signal, *sender, *action))],
             EventKind::MapChanged { space, change } => {
                 vec![Row::Kernel(self.map_changed(event, *space, change))]
             }
-            EventKind::Held { .. } | EventKind::Samples { .. } | EventKind::Preempted { .. } => {
-                Vec::new()
+            EventKind::SwitchedOut { cpu, reason } => vec![Row::Kernel(format!(
+                "{}: Linux takes CPU {cpu} from {who}",
+                because(*reason, None)
+            ))],
+            EventKind::SwitchedIn { cpu } => {
+                vec![Row::Kernel(format!("Linux gives CPU {cpu} to {who}"))]
             }
+            EventKind::Faulted { address, .. } => vec![Row::Hardware(format!(
+                "page fault of {who} at {address:#x}; the kernel gives a page"
+            ))],
+            EventKind::Held { .. }
+            | EventKind::Samples { .. }
+            | EventKind::Preempted { .. }
+            | EventKind::Pointed(_)
+            | EventKind::Descriptor { .. }
+            | EventKind::Usage { .. }
+            | EventKind::Tally(_) => Vec::new(),
         }
     }
 

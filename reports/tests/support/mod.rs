@@ -542,7 +542,7 @@ pub(crate) fn meta(wall_ns: i64) -> Meta {
         host: Host {
             cpu: "AMD EPYC 7R13 Processor".to_owned(),
             cpus: 2,
-            pinned_cpu: 1,
+            pinned_cpu: Some(1),
             kernel: "6.18.0".to_owned(),
             clock: "tsc".to_owned(),
             hypervisor: Some("kvm".to_owned()),

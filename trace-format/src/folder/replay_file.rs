@@ -12,6 +12,9 @@ use super::{atomic, read_file};
 use crate::error::FormatError;
 use crate::meta::{FORMAT_VERSION, ReplayFile};
 
+/// The version that such files came with; they have not changed since.
+const FIRST_VERSION: u32 = 3;
+
 /// Folder of the files.
 pub const REPLAY_FOLDER: &str = "replay";
 /// Most bytes that one of them holds, before compression.
@@ -110,8 +113,8 @@ pub(super) fn read(path: &Path, registered: ReplayFile) -> Result<Vec<u8>, Forma
 
 fn unpack(bytes: &[u8], length: usize) -> Result<Vec<u8>, &'static str> {
     let (header, mut rest) = FileHeader::read_from_prefix(bytes).map_err(|_| "too short")?;
-    if header.magic != MAGIC || header.version.get() != FORMAT_VERSION || header.reserved.get() != 0
-    {
+    let known = (FIRST_VERSION..=FORMAT_VERSION).contains(&header.version.get());
+    if header.magic != MAGIC || !known || header.reserved.get() != 0 {
         return Err("it does not begin as such a file does");
     }
     let mut content = Vec::new();

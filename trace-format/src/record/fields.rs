@@ -6,8 +6,9 @@ use zerocopy::little_endian::U64;
 
 use super::{Header, RecordError, kind};
 use crate::event::{
-    Backing, Cause, Event, EventKind, ExitStatus, MapChange, ProcessId, Range, Rights, Role, Seen,
-    SignalAction, SpaceId, SwitchReason, ThreadId, ThreadState, Trap, Waits,
+    Abi, Backing, Cause, Event, EventKind, ExitStatus, FaultSize, MapChange, Pointed, ProcessId,
+    Range, Rights, Role, Seen, SignalAction, SpaceId, SwitchReason, Tally, ThreadId, ThreadState,
+    Trap, Usage, Waits,
 };
 
 const STATUS_CODE: u8 = 1;
@@ -56,6 +57,7 @@ pub(super) fn header(event: &Event, payload_bytes: u32) -> Header {
         EventKind::ProcessExited { status } => with_status(of_kind(kind::PROCESS_EXITED), status),
         EventKind::Trap(trap) => Header {
             cause: trap.cause as u8,
+            form: trap.abi as u8,
             number: trap.number.into(),
             instruction: trap.instruction.into(),
             address: trap.address.into(),
@@ -86,6 +88,7 @@ pub(super) fn header(event: &Event, payload_bytes: u32) -> Header {
             signal,
             sender,
             action,
+            ..
         } => {
             let (form, address) = match action {
                 SignalAction::Handler { address } => (ACTION_HANDLER, address),
@@ -117,6 +120,54 @@ pub(super) fn header(event: &Event, payload_bytes: u32) -> Header {
             },
             seen,
         ),
+        EventKind::Pointed(Pointed {
+            argument,
+            part,
+            length,
+            ..
+        }) => Header {
+            form: argument,
+            other: part.into(),
+            value: (length as i64).into(),
+            ..of_kind(kind::POINTED)
+        },
+        EventKind::Descriptor { descriptor, .. } => Header {
+            number: descriptor.into(),
+            ..of_kind(kind::DESCRIPTOR)
+        },
+        EventKind::SwitchedOut { cpu, reason } => Header {
+            form: reason as u8,
+            other: cpu.into(),
+            ..of_kind(kind::SWITCHED_OUT)
+        },
+        EventKind::SwitchedIn { cpu } => Header {
+            other: cpu.into(),
+            ..of_kind(kind::SWITCHED_IN)
+        },
+        EventKind::Faulted {
+            address,
+            instruction,
+            size,
+        } => Header {
+            form: size as u8,
+            instruction: instruction.into(),
+            address: address.into(),
+            ..of_kind(kind::FAULTED)
+        },
+        EventKind::Usage { of, .. } => Header {
+            form: of as u8,
+            ..of_kind(kind::USAGE)
+        },
+        EventKind::Tally(ref tally) => {
+            let mut header = Header {
+                form: tally.abi as u8,
+                number: tally.number.into(),
+                value: tally.total_ns.into(),
+                ..of_kind(kind::TALLY)
+            };
+            header.arguments[0] = tally.errors.into();
+            header
+        }
     }
 }
 
@@ -226,6 +277,7 @@ pub(super) fn event_kind(header: &Header, payload: &[u8]) -> Result<EventKind, R
         },
         kind::TRAP => EventKind::Trap(Trap {
             cause: cause(header.cause)?,
+            abi: abi(header.form)?,
             number: header.number.get(),
             instruction: header.instruction.get(),
             address: header.address.get(),
@@ -236,12 +288,7 @@ pub(super) fn event_kind(header: &Header, payload: &[u8]) -> Result<EventKind, R
         },
         kind::SWITCH_BEGIN => EventKind::SwitchBegin {
             to: ThreadId(header.other.get()),
-            reason: one_of(
-                SwitchReason::ALL,
-                |reason| reason as u8,
-                header.form,
-                RecordError::Reason,
-            )?,
+            reason: switch_reason(header.form)?,
             waits: match header.code {
                 0 => None,
                 code => Some(one_of(
@@ -275,6 +322,7 @@ pub(super) fn event_kind(header: &Header, payload: &[u8]) -> Result<EventKind, R
             signal: header.code,
             sender: ProcessId(header.other.get()),
             action: action(header)?,
+            info: payload.to_vec(),
         },
         kind::MAP_CHANGED => EventKind::MapChanged {
             space,
@@ -285,6 +333,44 @@ pub(super) fn event_kind(header: &Header, payload: &[u8]) -> Result<EventKind, R
             space,
             seen: seen(header)?,
         },
+        kind::POINTED => EventKind::Pointed(Pointed {
+            argument: header.form,
+            part: header.other.get(),
+            length: header.value.get() as u64,
+            bytes: payload.to_vec(),
+        }),
+        kind::DESCRIPTOR => EventKind::Descriptor {
+            descriptor: header.number.get(),
+            meaning: payload.to_vec(),
+        },
+        kind::SWITCHED_OUT => EventKind::SwitchedOut {
+            cpu: header.other.get(),
+            reason: switch_reason(header.form)?,
+        },
+        kind::SWITCHED_IN => EventKind::SwitchedIn {
+            cpu: header.other.get(),
+        },
+        kind::FAULTED => EventKind::Faulted {
+            address: header.address.get(),
+            instruction: header.instruction.get(),
+            size: one_of(
+                [FaultSize::Minor, FaultSize::Major],
+                |size| size as u8,
+                header.form,
+                RecordError::FaultSize,
+            )?,
+        },
+        kind::USAGE => EventKind::Usage {
+            of: role(header.form)?,
+            usage: usage(payload)?,
+        },
+        kind::TALLY => EventKind::Tally(Box::new(Tally {
+            abi: abi(header.form)?,
+            number: header.number.get(),
+            errors: header.arguments[0].get(),
+            durations: pairs(payload)?,
+            total_ns: header.value.get(),
+        })),
         other => return Err(RecordError::Kind(other)),
     })
 }
@@ -318,6 +404,42 @@ fn role(number: u8) -> Result<Role, RecordError> {
 
 fn cause(number: u8) -> Result<Cause, RecordError> {
     one_of(Cause::ALL, |cause| cause as u8, number, RecordError::Cause)
+}
+
+fn abi(number: u8) -> Result<Abi, RecordError> {
+    one_of(Abi::ALL, |abi| abi as u8, number, RecordError::Abi)
+}
+
+fn switch_reason(number: u8) -> Result<SwitchReason, RecordError> {
+    one_of(
+        SwitchReason::ALL,
+        |reason| reason as u8,
+        number,
+        RecordError::Reason,
+    )
+}
+
+/// The numbers of a payload.
+fn words(payload: &[u8]) -> Result<Vec<u64>, RecordError> {
+    match payload.as_chunks::<8>() {
+        (words, []) => Ok(words.iter().copied().map(u64::from_le_bytes).collect()),
+        _ => Err(RecordError::Words(payload.len())),
+    }
+}
+
+fn usage(payload: &[u8]) -> Result<Usage, RecordError> {
+    let words = <[u64; Usage::WORDS]>::try_from(words(payload)?);
+    words
+        .map(Usage::from_words)
+        .map_err(|_| RecordError::Words(payload.len()))
+}
+
+fn pairs(payload: &[u8]) -> Result<Vec<(u64, u64)>, RecordError> {
+    let words = words(payload)?;
+    match words.as_chunks::<2>() {
+        (pairs, []) => Ok(pairs.iter().map(|&[ns, n]| (ns, n)).collect()),
+        _ => Err(RecordError::Words(payload.len())),
+    }
 }
 
 fn exit_status(header: &Header) -> Result<ExitStatus, RecordError> {

@@ -2,8 +2,9 @@
 #![allow(dead_code)]
 
 use trapline_trace_format::event::{
-    Backing, Cause, Event, EventKind, ExitStatus, MapChange, ProcessId, Range, Rights, Role, Seen,
-    SignalAction, SpaceId, SwitchReason, ThreadId, ThreadState, Trap, Waits,
+    Abi, Backing, Cause, Event, EventKind, ExitStatus, FaultSize, MapChange, Pointed, ProcessId,
+    Range, Rights, Role, Seen, SignalAction, SpaceId, SwitchReason, Tally, ThreadId, ThreadState,
+    Trap, Usage, Waits,
 };
 use trapline_trace_format::meta::{
     Calibration, ConsoleInput, FORMAT_VERSION, Host, Job, Meta, Outcome, Target, Witnesses,
@@ -32,7 +33,7 @@ pub(crate) fn meta(outcome: Outcome) -> Meta {
         host: Host {
             cpu: "a CPU".to_owned(),
             cpus: 2,
-            pinned_cpu: 1,
+            pinned_cpu: Some(1),
             kernel: "6.18".to_owned(),
             clock: "tsc".to_owned(),
             hypervisor: None,
@@ -63,6 +64,7 @@ fn signal(action: SignalAction) -> EventKind {
         signal: 64,
         sender: ProcessId(8),
         action,
+        info: Vec::new(),
     }
 }
 
@@ -112,6 +114,7 @@ pub(crate) fn one_of_each() -> Vec<Event> {
         },
         EventKind::Trap(Trap {
             cause: Cause::Syscall,
+            abi: Abi::X86_64,
             number: -1,
             instruction: 0x40_1000,
             address: 0,
@@ -139,6 +142,7 @@ pub(crate) fn one_of_each() -> Vec<Event> {
             signal: 17,
             sender: ProcessId(0),
             action: SignalAction::Handler { address: 0x40_2000 },
+            info: vec![17, 0, 0, 0],
         },
         signal(SignalAction::Kill),
         signal(SignalAction::Stop),
@@ -169,6 +173,37 @@ pub(crate) fn one_of_each() -> Vec<Event> {
                 ..ThreadState::default()
             }),
         },
+        EventKind::Pointed(Pointed {
+            argument: 5,
+            part: 2,
+            length: 3000,
+            bytes: vec![0xff, 0],
+        }),
+        EventKind::Descriptor {
+            descriptor: -1,
+            meaning: b"/tmp/\xff".to_vec(),
+        },
+        EventKind::SwitchedOut {
+            cpu: 1,
+            reason: SwitchReason::Preempt,
+        },
+        EventKind::SwitchedIn { cpu: 3 },
+        EventKind::Faulted {
+            address: 0x7fff_0000,
+            instruction: 0x40_1000,
+            size: FaultSize::Major,
+        },
+        EventKind::Usage {
+            of: Role::Thread,
+            usage: Usage::from_words([1, 2, 3, 4, 5, 6, 7, 8]),
+        },
+        EventKind::Tally(Box::new(Tally {
+            abi: Abi::I386,
+            number: 3,
+            errors: 2,
+            durations: vec![(100, 7), (u64::MAX, 1)],
+            total_ns: 900,
+        })),
         EventKind::Held {
             until: 12,
             space: SpaceId(3),

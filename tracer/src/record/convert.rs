@@ -3,8 +3,8 @@
 
 use trapline_abi::log::{self as log, Kind, Record, TEXT_MAX};
 use trapline_trace_format::event::{
-    Event, EventKind, ExitStatus, MapChange, Nanos, ProcessId, Range, Rights, Role, SignalAction,
-    SpaceId, ThreadId, Trap,
+    Abi, Event, EventKind, ExitStatus, MapChange, Nanos, ProcessId, Range, Rights, Role,
+    SignalAction, SpaceId, ThreadId, Trap,
 };
 
 use super::numbers::{backing, log_cause, nonsense, reason, waits};
@@ -117,6 +117,7 @@ pub(crate) fn entry(record: &Record, origin: u64) -> Result<Entry, TracerError> 
             signal: u8::try_from(record.code).map_err(|_| nonsense("signal", record.code))?,
             sender: process(record.number),
             action: action(record)?,
+            info: Vec::new(),
         },
         Kind::Map => EventKind::MapChanged {
             space: space(record.words[0]),
@@ -154,6 +155,7 @@ fn trap(record: &Record) -> Result<Trap, TracerError> {
     let [instruction, address, arguments @ ..] = record.words;
     Ok(Trap {
         cause: log_cause(record.code.into())?,
+        abi: Abi::X86_64,
         number: record.number,
         instruction,
         address,
@@ -306,6 +308,7 @@ mod tests {
         record.words = [10, 0, 1, 2, 3, 4, 5, 6];
         let trap = Trap {
             cause: Cause::Syscall,
+            abi: Abi::X86_64,
             number: 39,
             instruction: 10,
             address: 0,
@@ -485,6 +488,7 @@ mod tests {
                 signal: 17,
                 sender: ProcessId(0),
                 action: SignalAction::Handler { address: 0x40_0000 },
+                info: Vec::new(),
             }
         );
         assert_eq!(

@@ -100,7 +100,7 @@ pub fn record(
             .duration_since(UNIX_EPOCH)
             .map_or(0, |time| time.as_secs()),
         target: target::mini(options),
-        host: host::facts(&clock, cpu)?,
+        host: host::facts(&clock, Some(cpu))?,
         calibration,
         outcome: Outcome::Recording,
         wall_ns: 0,

@@ -178,7 +178,9 @@ impl<I: Iterator<Item = (u64, Event)>> Sink for Comparison<I> {
 
 #[cfg(test)]
 mod tests {
-    use trapline_trace_format::event::{ProcessId, Seen, SpaceId, ThreadId, ThreadState, Trap};
+    use trapline_trace_format::event::{
+        Abi, ProcessId, Seen, SpaceId, ThreadId, ThreadState, Trap,
+    };
 
     use super::*;
 
@@ -194,6 +196,7 @@ mod tests {
     fn timer(time: Nanos) -> Event {
         let trap = Trap {
             cause: Cause::Timer,
+            abi: Abi::X86_64,
             number: 14,
             instruction: 0x40_1000,
             address: 0,

@@ -259,7 +259,7 @@ fn place(events: impl IntoIterator<Item = (u64, Event)>, at: At) -> Result<Place
 
 #[cfg(test)]
 mod tests {
-    use trapline_trace_format::event::Trap;
+    use trapline_trace_format::event::{Abi, Trap};
 
     use super::*;
 
@@ -275,6 +275,7 @@ mod tests {
     fn trap(time: Nanos, cause: Cause) -> Event {
         let trap = Trap {
             cause,
+            abi: Abi::X86_64,
             number: 0,
             instruction: 0,
             address: 0,

@@ -80,7 +80,9 @@ impl Recording {
         if script.samples.is_empty() {
             return refuse("it holds no inputs; record it again".to_owned());
         }
-        let Target::Mini { jobs, .. } = &trace.meta().target;
+        let Target::Mini { jobs, .. } = &trace.meta().target else {
+            return refuse("it is of programs on Linux, which cannot be replayed".to_owned());
+        };
         let jobs = jobs.iter().map(job).collect();
         Ok(Self {
             trace,

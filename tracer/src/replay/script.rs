@@ -112,7 +112,7 @@ fn point_bytes(point: &Point) -> impl Iterator<Item = u8> + use<> {
 #[cfg(test)]
 mod tests {
     use trapline_trace_format::event::{
-        ProcessId, Seen, SpaceId, SwitchReason, ThreadId, ThreadState, Trap,
+        Abi, ProcessId, Seen, SpaceId, SwitchReason, ThreadId, ThreadState, Trap,
     };
 
     use super::*;
@@ -129,6 +129,7 @@ mod tests {
     fn trap(time: Nanos, cause: Cause) -> Event {
         let trap = Trap {
             cause,
+            abi: Abi::X86_64,
             number: 14,
             instruction: 0x40_1000,
             address: 0,

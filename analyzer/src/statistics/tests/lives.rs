@@ -1,8 +1,8 @@
 //! Promises about processes, threads and memory maps: who made whom, who waited for what, who could address what, when.
 
 use trapline_trace_format::event::{
-    Backing, Cause, Event, EventKind, ExitStatus, MapChange, Nanos, ProcessId, Range, Rights, Role,
-    SignalAction, SpaceId, SwitchReason, Trap, Waits,
+    Abi, Backing, Cause, Event, EventKind, ExitStatus, MapChange, Nanos, ProcessId, Range, Rights,
+    Role, SignalAction, SpaceId, SwitchReason, Trap, Waits,
 };
 
 use super::{finished, record, summary};
@@ -15,6 +15,7 @@ const PAGE: u64 = 0x1000;
 fn clone_call(time: Nanos, process: u32, flags: u64, stack: u64) -> Event {
     let trap = Trap {
         cause: Cause::Syscall,
+        abi: Abi::X86_64,
         number: 56,
         instruction: 0x40_0000,
         address: 0,
@@ -337,6 +338,7 @@ fn a_stack_that_clone3_hides_is_found_by_the_threads_control_block() {
     let control_block = |time, number| {
         let trap = Trap {
             cause: Cause::Syscall,
+            abi: Abi::X86_64,
             number,
             instruction: 0x40_0000,
             address: 0,

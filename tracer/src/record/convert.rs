@@ -36,6 +36,8 @@ pub(crate) enum Entry {
     Diverged(String),
     /// A part of what is said of a replay that stands still.
     Standstill(StandstillPart),
+    /// A part of what is said of a thread that is about to lose the CPU.
+    Kept(StandstillPart),
 }
 
 /// The event that `record` stands for, at its time since `origin`.

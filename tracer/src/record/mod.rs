@@ -26,6 +26,7 @@ pub(crate) use observe::{Ending, Observer, Sink};
 pub(crate) use pin::Pinned;
 pub(crate) use standstill::Standstill;
 pub use stop::Stop;
+pub(crate) use stop::Armed;
 pub(crate) use traced::run as run_traced;
 
 use crate::calibrate::calibrate;

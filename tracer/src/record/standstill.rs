@@ -51,6 +51,14 @@ impl StandstillParts {
         &mut self,
         part: &StandstillPart,
     ) -> Result<Option<Standstill>, TracerError> {
+        let whole = self.next(part)?;
+        if whole.is_some() {
+            *self = Self::default();
+        }
+        Ok(whole)
+    }
+
+    fn next(&mut self, part: &StandstillPart) -> Result<Option<Standstill>, TracerError> {
         let refuse = || nonsense("part of a standstill", part.number);
         match (self.first, part.number) {
             (None, 0) => {

@@ -66,6 +66,16 @@ pub(super) struct Values {
     vectors: Option<Vec<u8>>,
 }
 
+impl Values {
+    /// Those of the thread that stands for a machine without threads: zeros.
+    pub(super) fn nowhere() -> Self {
+        Self {
+            general: Some([0; 17]),
+            ..Self::default()
+        }
+    }
+}
+
 impl From<debug::Registers> for Values {
     fn from(registers: debug::Registers) -> Self {
         let r = &registers.general.registers;
@@ -201,8 +211,8 @@ pub(super) fn description() -> String {
         .chain([described("mxcsr", 32, "i386_mxcsr")])
         .collect();
     let bases = [
-        described("fs_base", 64, "long"),
-        described("gs_base", 64, "long"),
+        described("fs_base", 64, "int64"),
+        described("gs_base", 64, "int64"),
     ];
     format!(
         "<?xml version=\"1.0\"?><!DOCTYPE target SYSTEM \"gdb-target.dtd\"><target version=\"1.0\">\

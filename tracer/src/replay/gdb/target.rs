@@ -166,7 +166,12 @@ impl MultiThreadBase for Machine<'_, '_> {
             .debugger
             .registers(thread(tid))
             .map_err(|error| TargetError::Fatal(error.into()))?;
-        *registers = read.map_or_else(Values::default, Values::from);
+        *registers = match read {
+            Some(read) => Values::from(read),
+            // gdb cannot look at a machine whose thread is nowhere.
+            None if tid == self.stopped() => Values::nowhere(),
+            None => Values::default(),
+        };
         Ok(())
     }
 

@@ -116,6 +116,12 @@ impl Breakpoints {
         self.instructions().any(|at| at == address)
     }
 
+    /// Whether reading memory stops a program.
+    pub(crate) fn watch_reads(&self) -> bool {
+        let mut all = self.0.iter();
+        all.any(|one| matches!(one.trigger, Trigger::Read | Trigger::Access))
+    }
+
     /// The addresses of the instructions among them.
     pub(crate) fn instructions(&self) -> impl Iterator<Item = u64> {
         let executes = |one: &&Breakpoint| one.trigger == Trigger::Execute;

@@ -181,6 +181,8 @@ impl<'a> Live<'a> {
     fn tell(&self, want: &Want) {
         let words = self.machine.region.debug();
         words.stop_at.store(want.records, SeqCst);
+        let reads = want.breakpoints.watch_reads();
+        words.reads.store(reads.into(), SeqCst);
         let held = want.step.map_or(0, |(thread, _)| thread.0);
         words.held.store(held, SeqCst);
         let mut instructions = want.breakpoints.instructions();

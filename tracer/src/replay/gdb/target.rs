@@ -9,8 +9,8 @@ use std::fmt::Write;
 use gdbstub::common::{Signal, Tid};
 use gdbstub::target::ext::base::BaseOps;
 use gdbstub::target::ext::base::multithread::{
-    MultiThreadBase, MultiThreadResume, MultiThreadResumeOps, MultiThreadSingleStep,
-    MultiThreadSingleStepOps,
+    MultiThreadBase, MultiThreadResume, MultiThreadResumeOps, MultiThreadSchedulerLocking,
+    MultiThreadSchedulerLockingOps, MultiThreadSingleStep, MultiThreadSingleStepOps,
 };
 use gdbstub::target::ext::base::reverse_exec::{
     ReverseCont, ReverseContOps, ReverseStep, ReverseStepOps,
@@ -226,6 +226,10 @@ impl MultiThreadResume for Machine<'_, '_> {
         Ok(())
     }
 
+    fn support_scheduler_locking(&mut self) -> Option<MultiThreadSchedulerLockingOps<'_, Self>> {
+        Some(self)
+    }
+
     fn support_single_step(&mut self) -> Option<MultiThreadSingleStepOps<'_, Self>> {
         Some(self)
     }
@@ -236,6 +240,13 @@ impl MultiThreadResume for Machine<'_, '_> {
 
     fn support_reverse_cont(&mut self) -> Option<ReverseContOps<'_, Tid, Self>> {
         Some(self)
+    }
+}
+
+/// Who runs is part of the recording: a thread that is to be left out runs where it ran.
+impl MultiThreadSchedulerLocking for Machine<'_, '_> {
+    fn set_resume_action_scheduler_lock(&mut self) -> Result<(), Failure> {
+        Ok(())
     }
 }
 

@@ -236,10 +236,18 @@ fn next_byte(stream: &mut TcpStream, stop: &Stop) -> Option<u8> {
 /// Moves the machine as gdb wants it. Gives why it stands.
 fn go(machine: &mut Machine) -> Result<MultiThreadStopReason<u64>, Failure> {
     let debugger = &mut machine.debugger;
+    // What an event stops for: a step; nothing that gdb knows; its user.
+    let mut signal = Signal::SIGTRAP;
     let outcome = match machine.go {
         Go::On => match machine.destination.take() {
-            Some(event) => debugger.go_to(At::Event(event)),
-            None => debugger.go_on(),
+            Some(event) => {
+                signal = Signal::SIGZERO;
+                debugger.go_to(At::Event(event))
+            }
+            None => {
+                signal = Signal::SIGINT;
+                debugger.go_on()
+            }
         },
         Go::Step(thread) => debugger.step(thread),
         Go::Back => debugger.go_back(),
@@ -256,7 +264,8 @@ fn go(machine: &mut Machine) -> Result<MultiThreadStopReason<u64>, Failure> {
         pos,
     };
     Ok(match outcome {
-        Outcome::Event | Outcome::Stepped => trap,
+        Outcome::Event => BaseStopReason::SignalWithThread { tid, signal },
+        Outcome::Stepped => trap,
         Outcome::Begin => log_ends(ReplayLogPosition::Begin),
         Outcome::End => log_ends(ReplayLogPosition::End),
         Outcome::NoRoom => {

@@ -250,7 +250,10 @@ fn go(machine: &mut Machine) -> Result<MultiThreadStopReason<u64>, Failure> {
             }
         },
         Go::Step(thread) => debugger.step(thread),
-        Go::Back => debugger.go_back(),
+        Go::Back => {
+            signal = Signal::SIGINT;
+            debugger.go_back()
+        }
         Go::StepBack => debugger.step_back(),
     }?;
     machine.has_moved();

@@ -1,0 +1,587 @@
+//! Promises of `replay --gdb`: what gdb is shown is the machine of the recording, it stops where it was told each time, goes
+//! back, and leaves nothing behind.
+
+mod support;
+
+use std::collections::BTreeMap;
+use std::net::TcpListener;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use serde_json::Value;
+use support::gdb::{REGISTERS, Remote, Served, has_gdb};
+use support::replay::{ctrl_c_ends_all, events, rewritten};
+use support::{Scratch, descendants, skip, stderr, text, trapline};
+use trapline_trace_format::event::{Cause, Event, EventKind};
+use trapline_trace_format::folder::ReplayPart;
+
+/// The machine behind an event as `--to --json` shows it.
+fn machine(trace: &Path, event: usize, options: &[&str]) -> Value {
+    let output = trapline()
+        .args(["replay", "--json", "--to", &event.to_string()])
+        .args(options)
+        .arg(trace)
+        .output()
+        .expect("replay runs");
+    assert!(output.status.success(), "{}", text(&output));
+    serde_json::from_slice(&output.stdout).expect("JSON")
+}
+
+/// The registers of `--to --json` that the protocol has, too.
+fn registers(machine: &Value) -> BTreeMap<String, u64> {
+    let names = REGISTERS.iter().chain(&["flags", "fs_base"]);
+    let of = |name: &&str| {
+        let digits = machine["registers"][*name].as_str()?.strip_prefix("0x")?;
+        Some(((**name).to_owned(), u64::from_str_radix(digits, 16).ok()?))
+    };
+    names.filter_map(of).collect()
+}
+
+/// Numbers of the events of which this is true.
+fn numbers(events: &[Event], is: impl Fn(&Event) -> bool) -> Vec<usize> {
+    let numbered = (1..).zip(events);
+    let wanted = numbered.filter(|(_, event)| is(event));
+    wanted.map(|(number, _)| number).collect()
+}
+
+/// The address behind the instruction of a system call.
+fn call(event: &Event) -> Option<u64> {
+    match &event.kind {
+        EventKind::Trap(trap) if trap.cause == Cause::Syscall => Some(trap.instruction),
+        _ => None,
+    }
+}
+
+fn is_preemption(event: &Event) -> bool {
+    matches!(event.kind, EventKind::Preempted { .. })
+}
+
+fn hello(scratch: &Scratch) -> PathBuf {
+    let options = ["--tracer", "ptrace", "--", "hello", "world"];
+    scratch.record("hello.trap", &options)
+}
+
+/// Two programs in two nested loops, which lose the CPU in the middle of them, again and again.
+fn nested(scratch: &Scratch, rounds: u32) -> PathBuf {
+    let job = format!("tight nested {rounds}");
+    let options = [
+        "--tracer",
+        "none",
+        "--quantum",
+        "100us",
+        "--tick",
+        "50us",
+        "--job",
+        &job,
+        "--job",
+        &job,
+    ];
+    scratch.record("nested.trap", &options)
+}
+
+/// The outer loop's instruction behind the inner loop of `tight nested`, in which the machine stands.
+fn outer_loop(remote: &mut Remote, inside: u64) -> u64 {
+    // The inner loop: add, dec (3 bytes each), jnz (2 bytes, 75 and how far back).
+    let behind = [8, 5, 2];
+    let is_jump = |far: &u64| remote.memory(inside + far - 2, 1) == "75";
+    let far = behind.into_iter().find(is_jump).expect("the inner loop");
+    inside + far
+}
+
+#[test]
+fn registers_and_memory_at_an_event_are_those_that_to_shows() {
+    let scratch = Scratch::new();
+    let trace = nested(&scratch, 300_000);
+    let all = events(&trace);
+    let calls = numbers(&all, |event| call(event).is_some());
+    let preempted = numbers(&all, is_preemption);
+    assert!(!calls.is_empty() && !preempted.is_empty(), "{all:?}");
+    for event in [calls[0], preempted[0], preempted[0] + 1] {
+        let shown = machine(&trace, event, &[]);
+        let wanted = registers(&shown);
+        assert_eq!(wanted.len(), 19, "{shown}");
+        let stack = wanted["rsp"];
+        let range = format!("{stack:#x}:16");
+        let served = Served::start(&trace, &["--to", &event.to_string()]);
+        let mut remote = served.connect();
+        let (_, thread) = remote.go("?");
+        assert_eq!(u64::from(thread), shown["thread"].as_u64().expect("a thread"));
+        assert_eq!(remote.registers(thread), wanted, "event {event}");
+        let bytes = remote.memory(stack, 16);
+        let shown = machine(&trace, event, &["--memory", &range]);
+        assert_eq!(shown["memory"][0]["bytes"], bytes);
+        drop(remote);
+        assert_eq!(served.ended().status.code(), Some(0));
+    }
+}
+
+#[test]
+fn a_breakpoint_is_hit_as_often_as_the_instruction_was_executed_and_the_same_each_time() {
+    const ROUNDS: u32 = 500_000;
+    let scratch = Scratch::new();
+    let trace = nested(&scratch, ROUNDS);
+    let points = numbers(&events(&trace), is_preemption);
+    assert!(points.len() > 2, "{points:?}");
+    let mut runs = Vec::new();
+    for _ in 0..2 {
+        let served = Served::start(&trace, &["--to", &points[0].to_string()]);
+        let mut remote = served.connect();
+        let (_, thread) = remote.go("?");
+        let inside = remote.registers(thread)["rip"];
+        let at = outer_loop(&mut remote, inside);
+        drop(remote);
+        served.ended();
+        let served = Served::start(&trace, &[]);
+        let mut remote = served.connect();
+        assert_eq!(remote.ask(&format!("Z1,{at:x},1")), "OK");
+        let mut hits = Vec::new();
+        loop {
+            let (stop, thread) = remote.go("vCont;c");
+            if stop.contains("replaylog:end") {
+                break;
+            }
+            assert!(stop.contains("hwbreak"), "{stop}");
+            let registers = remote.registers(thread);
+            assert_eq!(registers["rip"], at);
+            hits.push((thread, registers));
+        }
+        drop(remote);
+        assert_eq!(served.ended().status.code(), Some(0));
+        runs.push(hits);
+    }
+    for thread in [1, 2] {
+        let of = runs[0].iter().filter(|(of, _)| *of == thread).count();
+        assert_eq!(of, ROUNDS as usize / 1000 + 1, "of thread {thread}");
+    }
+    assert!(runs[0] == runs[1], "not the same twice");
+}
+
+#[test]
+fn a_watchpoint_stops_behind_every_change() {
+    let scratch = Scratch::new();
+    let options = ["--tracer", "none", "--quantum", "100us", "--tick", "50us"];
+    let jobs = ["--job", "tight word 3000000", "--job", "tight word 3000000"];
+    let trace = scratch.record("word.trap", &[&options[..], &jobs].concat());
+    let point = numbers(&events(&trace), is_preemption)[0];
+    let served = Served::start(&trace, &["--to", &point.to_string()]);
+    let mut remote = served.connect();
+    let (_, thread) = remote.go("?");
+    let registers = remote.registers(thread);
+    // The loop: inc dword ptr [REGISTER] (ff 00 to ff 07), cmp, jne.
+    let code = remote.memory(registers["rip"] - 8, 16);
+    let bytes: Vec<&str> = (0..16).map(|at| &code[2 * at..2 * at + 2]).collect();
+    let names = ["rax", "rcx", "rdx", "rbx", "", "", "rsi", "rdi"];
+    let name = bytes.windows(2).find_map(|pair| {
+        let register = pair[1].parse::<usize>().ok()?;
+        (pair[0] == "ff").then(|| names.get(register)).flatten()
+    });
+    let word = registers[*name.unwrap_or_else(|| panic!("no inc in {code}"))];
+    let value = |remote: &mut Remote| {
+        let bytes = u32::from_str_radix(&remote.memory(word, 4), 16);
+        bytes.expect("a word").swap_bytes()
+    };
+    assert_eq!(remote.ask(&format!("Z2,{word:x},4")), "OK");
+    let mut last = BTreeMap::new();
+    for _ in 0..20 {
+        let (stop, thread) = remote.go("vCont;c");
+        assert!(stop.contains(&format!("watch:{word:x}")), "{stop}");
+        remote.registers(thread);
+        let now = value(&mut remote);
+        let before = last.insert(thread, now);
+        assert!(before.is_none_or(|before| before + 1 == now), "{before:?} {now}");
+    }
+    let (_, thread) = remote.go("?");
+    let here = last[&thread];
+    remote.go("bc");
+    assert_eq!(value(&mut remote), here - 1, "one change earlier");
+    drop(remote);
+    served.ended();
+}
+
+#[test]
+fn a_reverse_step_goes_to_the_event_before_and_reverse_continue_to_the_hit_before() {
+    let scratch = Scratch::new();
+    let options = ["--tracer", "none", "--", "storm", "20"];
+    let trace = scratch.record("storm.trap", &options);
+    let all = events(&trace);
+    let calls = numbers(&all, |event| call(event).is_some());
+    let at = call(&all[calls[5] - 1]).expect("a call");
+    let hits = calls.iter().filter(|n| call(&all[**n - 1]) == Some(at));
+    let hits = hits.count();
+    assert!(hits >= 20, "{hits}");
+    let served = Served::start(&trace, &[]);
+    let mut remote = served.connect();
+    assert_eq!(remote.ask(&format!("Z0,{at:x},1")), "OK");
+    let mut seen = Vec::new();
+    for _ in 0..hits {
+        let (stop, thread) = remote.go("vCont;c");
+        assert!(stop.contains("break"), "{stop}");
+        seen.push((remote.registers(thread), remote.monitor("where")));
+    }
+    let (stop, _) = remote.go("vCont;c");
+    assert!(stop.contains("replaylog:end"), "{stop}");
+    for (registers, place) in seen.iter().rev() {
+        let (stop, thread) = remote.go("bc");
+        assert!(stop.contains("break"), "{stop}");
+        assert_eq!(&remote.registers(thread), registers);
+        assert_eq!(&remote.monitor("where"), place);
+    }
+    let (stop, _) = remote.go("bc");
+    assert!(stop.contains("replaylog:begin"), "{stop}");
+    // By event: from the tenth call back to the one before it.
+    remote.monitor(&format!("event {}", calls[9]));
+    let (stop, _) = remote.go("vCont;c");
+    assert!(stop.starts_with("T00"), "{stop}");
+    for event in (calls[8]..calls[9]).rev() {
+        let (stop, thread) = remote.go("bs");
+        assert!(stop.starts_with("T05"), "{stop}");
+        let wanted = registers(&machine(&trace, event, &[]));
+        assert_eq!(remote.registers(thread), wanted, "event {event}");
+        let place = remote.monitor("where");
+        assert!(place.starts_with(&format!("behind event {event}:")), "{place}");
+    }
+    // And on by event.
+    remote.monitor("next");
+    remote.go("vCont;c");
+    let place = remote.monitor("where");
+    assert!(place.contains(&format!("event {}:", calls[8] + 1)), "{place}");
+    drop(remote);
+    assert_eq!(served.ended().status.code(), Some(0));
+}
+
+#[test]
+fn single_steps_are_the_same_each_time_and_lead_over_system_calls() {
+    let scratch = Scratch::new();
+    let trace = hello(&scratch);
+    let call = numbers(&events(&trace), |event| call(event).is_some())[0];
+    let steps = || {
+        let served = Served::start(&trace, &[]);
+        let mut remote = served.connect();
+        let mut path = Vec::new();
+        loop {
+            let (stop, thread) = remote.go("vCont;s:p1.1");
+            if stop.contains("replaylog:end") {
+                drop(remote);
+                served.ended();
+                return path;
+            }
+            assert!(stop.starts_with("T05"), "{stop}");
+            path.push(remote.registers(thread)["rip"]);
+        }
+    };
+    let path = steps();
+    let behind_call = registers(&machine(&trace, call, &[]))["rip"];
+    assert!(path.len() > 100, "{}", path.len());
+    assert!(path.contains(&behind_call), "never behind the call");
+    assert_eq!(path, steps());
+}
+
+#[test]
+fn every_process_has_its_own_memory_and_every_thread_its_registers() {
+    let scratch = Scratch::new();
+    let jobs = ["--job", "yielder 50", "--job", "storm 50"];
+    let trace = scratch.record("two.trap", &[&["--tracer", "none"][..], &jobs].concat());
+    let all = events(&trace);
+    let of = |thread: u32| {
+        let is = |event: &Event| call(event).is_some() && event.thread.0 == thread;
+        numbers(&all, is)
+    };
+    let event = of(2)[1];
+    let served = Served::start(&trace, &["--to", &event.to_string()]);
+    let mut remote = served.connect();
+    let list = remote.ask("qfThreadInfo");
+    assert!(list.contains("01.02") || list.contains("1.2"), "{list}");
+    // Thread 1 waits for the CPU where it made its last call.
+    let last = of(1).into_iter().filter(|number| *number < event).next_back();
+    let last = last.expect("an earlier call");
+    assert_eq!(Some(remote.registers(1)["rip"]), call(&all[last - 1]));
+    let code = |remote: &mut Remote, thread| {
+        let rip = remote.registers(thread)["rip"];
+        // The call's own instruction, in that process's memory.
+        remote.memory(rip - 2, 2)
+    };
+    assert_eq!(code(&mut remote, 1), "0f05");
+    assert_eq!(code(&mut remote, 2), "0f05");
+    let here = remote.registers(1)["rip"] - 64;
+    let first = remote.memory(here, 256);
+    remote.registers(2);
+    let second = remote.memory(here, 256);
+    assert_ne!(first, second, "two programs");
+    assert!(remote.monitor("processes").contains("yielder"));
+    drop(remote);
+    served.ended();
+}
+
+#[test]
+fn nothing_can_be_changed_and_the_session_goes_on() {
+    let scratch = Scratch::new();
+    let trace = hello(&scratch);
+    let served = Served::start(&trace, &[]);
+    let mut remote = served.connect();
+    let (_, thread) = remote.go("?");
+    let before = remote.registers(thread);
+    let all = remote.ask("g").replace('x', "0");
+    assert!(remote.ask(&format!("G{}", "11".repeat(all.len() / 2))).starts_with('E'));
+    assert!(remote.ask(&format!("M{:x},1:cc", before["rip"])).starts_with('E'));
+    let slots: Vec<String> = (1..=5)
+        .map(|slot| remote.ask(&format!("Z1,{:x},1", 0x1000 * slot)))
+        .collect();
+    assert_eq!(slots[..4], ["OK"; 4]);
+    assert!(slots[4].starts_with('E'), "a fifth breakpoint");
+    assert_eq!(remote.registers(thread), before);
+    drop(remote);
+    let output = served.ended();
+    assert_eq!(output.status.code(), Some(0));
+    let said = stderr(&output);
+    for word in ["registers", "memory", "breakpoint"] {
+        assert!(said.contains(word), "{said}");
+    }
+}
+
+#[test]
+fn the_machine_ends_when_gdb_goes_however_it_goes() {
+    let scratch = Scratch::new();
+    let trace = nested(&scratch, 3_000_000);
+    for goodbye in ["D", "D;1", "k", "vKill;1", "", "vCont;c"] {
+        let served = Served::start(&trace, &[]);
+        assert!(!descendants(served.id()).is_empty(), "no machine");
+        let mut remote = served.connect();
+        if !goodbye.is_empty() {
+            remote.say(goodbye);
+        }
+        drop(remote);
+        let output = served.ended();
+        let status = output.status.code();
+        // While it runs a machine is killed, which counts as an end from outside.
+        assert!(status == Some(0) || goodbye == "vCont;c", "{goodbye}: {}", text(&output));
+        assert!(!stderr(&output).contains("internal error"), "{}", text(&output));
+    }
+    // Before anyone came.
+    ctrl_c_ends_all(trapline().args(["replay", "--gdb", "0"]).arg(&trace));
+}
+
+#[test]
+fn ctrl_c_while_gdb_waits_ends_all() {
+    let scratch = Scratch::new();
+    let served = Served::start(&hello(&scratch), &[]);
+    let remote = served.connect();
+    let id = served.id().to_string();
+    let sent = Command::new("kill").args(["-INT", &id]).status();
+    assert!(sent.expect("kill runs").success());
+    assert_eq!(served.ended().status.code(), Some(130));
+    drop(remote);
+}
+
+#[test]
+fn a_port_that_cannot_be_had_is_one_clear_line() {
+    let scratch = Scratch::new();
+    let trace = hello(&scratch);
+    let taken = TcpListener::bind("127.0.0.1:0").expect("a port");
+    let port = taken.local_addr().expect("an address").port().to_string();
+    let run = |port: &str| {
+        let mut command = trapline();
+        command.args(["replay", "--gdb", port]).arg(&trace);
+        command.output().expect("replay runs")
+    };
+    let output = run(&port);
+    assert_eq!(output.status.code(), Some(1), "{}", text(&output));
+    let line = stderr(&output);
+    assert_eq!(line.trim_end().lines().count(), 1, "{line}");
+    assert!(line.contains(&port) && line.contains("choose another"), "{line}");
+    for wrong in ["65536", "-1", "gdb"] {
+        assert_eq!(run(wrong).status.code(), Some(2), "{wrong}");
+    }
+}
+
+#[test]
+fn another_kernel_and_another_event_than_there_are_refused_before_anyone_is_asked_in() {
+    let scratch = Scratch::new();
+    let trace = hello(&scratch);
+    let output = trapline()
+        .args(["replay", "--gdb", "0", "--to", "99999"])
+        .arg(&trace)
+        .output()
+        .expect("replay runs");
+    assert_eq!(output.status.code(), Some(1), "{}", text(&output));
+    assert!(stderr(&output).contains("there is no event 99999"));
+    let changed = rewritten(&trace, |_| {}, |part, bytes| {
+        if part == ReplayPart::Kernel {
+            bytes.push(0);
+        }
+    });
+    let output = trapline()
+        .args(["replay", "--gdb", "0", "--trust"])
+        .arg(&changed)
+        .output()
+        .expect("replay runs");
+    assert_eq!(output.status.code(), Some(1), "{}", text(&output));
+    assert!(stderr(&output).contains("kernel"), "{}", text(&output));
+}
+
+#[test]
+fn a_divergence_under_gdb_is_named_and_ends_with_4() {
+    let scratch = Scratch::new();
+    let trace = hello(&scratch);
+    let number = numbers(&events(&trace), |event| call(event).is_some())[1];
+    let change = |events: &mut Vec<Event>| {
+        if let EventKind::Trap(trap) = &mut events[number - 1].kind {
+            trap.arguments[2] ^= 1;
+        }
+    };
+    let changed = rewritten(&trace, change, |_, _| {});
+    let served = Served::start(&changed, &[]);
+    let mut remote = served.connect();
+    remote.say("vCont;c");
+    assert_eq!(remote.hear(), None);
+    let output = served.ended();
+    assert_eq!(output.status.code(), Some(4), "{}", text(&output));
+}
+
+/// What is no part of the protocol, or says what cannot be.
+const NONSENSE: [&[u8]; 14] = [
+    b"GET / HTTP/1.1\r\nHost: localhost\r\n\r\n",
+    b"$#00",
+    b"$m#6d$m,#99$mffffffffffffffff,ffffffff#00",
+    b"$vCont;c:p1.ffffffffffffffff#00$vCont;s:p0.0#00$vCont;s:p-1.-1#00$vCont;;;:#00",
+    b"$Z9,1,1#00$Z0,zz,1#00$Z2,ffffffffffffffff,ffffffffffffffff#00$z0,1,1#00",
+    b"$qRcmd,zz#00$qRcmd,#00$qRcmd,1b5b#00",
+    b"$G#47$G00#00$P0=0#00$X0,5:\x7d\x7d\x7d#00",
+    b"\x03\x03\x03\x03",
+    b"-----++++",
+    b"$qXfer:features:read:target.xml:ffffffffffffffff,ffffffffffffffff#00",
+    b"$qXfer:memory-map:read::fffffff,0#00$qXfer:auxv:read::0,1000#00",
+    b"$Hgp1.0#00$Hg-1#00$Hc0#00$T0#00$qThreadExtraInfo,p1.ffff#00",
+    b"$vRun;#00$vAttach;1#00$R00#00$!#00$D;ffffffff#00",
+    b"}}}}####$$$$\xff\xfe\x00",
+];
+
+#[test]
+fn whatever_is_said_to_it_it_ends_in_order() {
+    let scratch = Scratch::new();
+    let trace = hello(&scratch);
+    let long = [b"$".to_vec(), vec![b'm'; 200_000]].concat();
+    let mut random = 0x2545_f491_4f6c_dd1d_u64;
+    let mut noise = Vec::new();
+    for _ in 0..4096 {
+        random ^= random << 13;
+        random ^= random >> 7;
+        random ^= random << 17;
+        noise.push(random as u8);
+    }
+    for bytes in NONSENSE.iter().copied().chain([&long[..], &noise[..]]) {
+        // With sums that fit, so that the words are read at all.
+        let mut fitting = Vec::new();
+        for packet in bytes.split(|byte| *byte == b'$').skip(1) {
+            let words = packet.split(|byte| *byte == b'#').next().unwrap_or_default();
+            let sum = words.iter().copied().fold(0, u8::wrapping_add);
+            fitting.extend([b"$", words, format!("#{sum:02x}").as_bytes()].concat());
+        }
+        for bytes in [bytes, &fitting[..]] {
+            let served = Served::start(&trace, &[]);
+            let mut remote = Remote::silent(served.port);
+            remote.send(bytes);
+            drop(remote);
+            let output = served.ended();
+            let said = stderr(&output);
+            let what = String::from_utf8_lossy(&bytes[..bytes.len().min(80)]).into_owned();
+            assert!(!said.contains("internal error"), "{what}: {said}");
+            assert!(output.status.code().is_some(), "{what}: {}", text(&output));
+        }
+    }
+}
+
+#[test]
+fn only_one_client_of_this_host_is_let_in() {
+    let scratch = Scratch::new();
+    let served = Served::start(&hello(&scratch), &[]);
+    assert!(served.line.contains("gdb -ex 'target remote 127.0.0.1:"), "{}", served.line);
+    let mut remote = served.connect();
+    let mut second = Remote::silent(served.port);
+    second.say("?");
+    // The first goes on as if there were no other.
+    assert!(remote.ask("?").starts_with('T'));
+    drop(remote);
+    let output = served.ended();
+    assert_eq!(output.status.code(), Some(0));
+    assert!(second.hear().is_none());
+    assert!(std::net::TcpStream::connect(("127.0.0.1", 1)).is_err());
+}
+
+#[test]
+fn the_real_gdb_shows_breaks_and_goes_back() {
+    if !has_gdb() {
+        return skip("gdb is not installed");
+    }
+    let scratch = Scratch::new();
+    let options = ["--tracer", "none", "--", "storm", "20"];
+    let trace = scratch.record("storm.trap", &options);
+    let all = events(&trace);
+    let calls = numbers(&all, |event| call(event).is_some());
+    let at = call(&all[calls[5] - 1]).expect("a call");
+    let hits = calls.iter().filter(|n| call(&all[**n - 1]) == Some(at));
+    let hits = hits.count();
+    let event = calls[5];
+    let shown = registers(&machine(&trace, event, &[]));
+    let served = Served::start(&trace, &["--to", &event.to_string()]);
+    let breakpoint = format!("break *{at:#x}");
+    let place = format!("x/2xb {:#x}", at - 2);
+    let commands = [
+        "info registers",
+        "info threads",
+        &place,
+        "monitor where",
+        "reverse-stepi",
+        "monitor where",
+        "monitor event 1",
+        "continue",
+        &breakpoint,
+        &format!("ignore 1 {}", hits - 1),
+        "continue",
+        "info breakpoints",
+        "reverse-continue",
+        "continue",
+        "continue",
+        "set var $rax = 1",
+        "detach",
+    ];
+    let said = served.gdb(&commands);
+    for name in REGISTERS {
+        let line = said.lines().find(|line| {
+            let mut words = line.split_whitespace();
+            words.next() == Some(name) || words.next() == Some(name)
+        });
+        let value = format!("{:#x}", shown[name]);
+        assert!(
+            line.is_some_and(|line| line.contains(&value)),
+            "{name} is not {value}: {said}"
+        );
+    }
+    for word in [
+        "storm, process 1",
+        "0x0f\t0x05",
+        &format!("behind event {event}:"),
+        &format!("behind event {}:", event - 1),
+        &format!("breakpoint already hit {hits} times"),
+        "No more reverse-execution history",
+        "Could not write registers",
+    ] {
+        assert!(said.contains(word), "no '{word}': {said}");
+    }
+    let output = served.ended();
+    assert_eq!(output.status.code(), Some(0), "{}", text(&output));
+}
+
+#[test]
+fn the_real_gdb_may_kill_or_run_out_of_commands_and_interrupts() {
+    if !has_gdb() {
+        return skip("gdb is not installed");
+    }
+    let scratch = Scratch::new();
+    let trace = hello(&scratch);
+    for commands in [&["kill"][..], &[], &["continue", "quit"]] {
+        let served = Served::start(&trace, &[]);
+        let said = served.gdb(commands);
+        let output = served.ended();
+        assert_eq!(output.status.code(), Some(0), "{said} {}", text(&output));
+    }
+}

@@ -105,7 +105,10 @@ fn registers_and_memory_at_an_event_are_those_that_to_shows() {
         let served = Served::start(&trace, &["--to", &event.to_string()]);
         let mut remote = served.connect();
         let (_, thread) = remote.go("?");
-        assert_eq!(u64::from(thread), shown["thread"].as_u64().expect("a thread"));
+        assert_eq!(
+            u64::from(thread),
+            shown["thread"].as_u64().expect("a thread")
+        );
         assert_eq!(remote.registers(thread), wanted, "event {event}");
         let bytes = remote.memory(stack, 16);
         let shown = machine(&trace, event, &["--memory", &range]);
@@ -188,7 +191,10 @@ fn a_watchpoint_stops_behind_every_change() {
         remote.registers(thread);
         let now = value(&mut remote);
         let before = last.insert(thread, now);
-        assert!(before.is_none_or(|before| before + 1 == now), "{before:?} {now}");
+        assert!(
+            before.is_none_or(|before| before + 1 == now),
+            "{before:?} {now}"
+        );
     }
     let (_, thread) = remote.go("?");
     let here = last[&thread];
@@ -238,13 +244,19 @@ fn a_reverse_step_goes_to_the_event_before_and_reverse_continue_to_the_hit_befor
         let wanted = registers(&machine(&trace, event, &[]));
         assert_eq!(remote.registers(thread), wanted, "event {event}");
         let place = remote.monitor("where");
-        assert!(place.starts_with(&format!("behind event {event}:")), "{place}");
+        assert!(
+            place.starts_with(&format!("behind event {event}:")),
+            "{place}"
+        );
     }
     // And on by event.
     remote.monitor("next");
     remote.go("vCont;c");
     let place = remote.monitor("where");
-    assert!(place.contains(&format!("event {}:", calls[8] + 1)), "{place}");
+    assert!(
+        place.contains(&format!("event {}:", calls[8] + 1)),
+        "{place}"
+    );
     drop(remote);
     assert_eq!(served.ended().status.code(), Some(0));
 }
@@ -292,7 +304,10 @@ fn every_process_has_its_own_memory_and_every_thread_its_registers() {
     let list = remote.ask("qfThreadInfo");
     assert!(list.contains("01.02") || list.contains("1.2"), "{list}");
     // Thread 1 waits for the CPU where it made its last call.
-    let last = of(1).into_iter().filter(|number| *number < event).next_back();
+    let last = of(1)
+        .into_iter()
+        .filter(|number| *number < event)
+        .next_back();
     let last = last.expect("an earlier call");
     assert_eq!(Some(remote.registers(1)["rip"]), call(&all[last - 1]));
     let code = |remote: &mut Remote, thread| {
@@ -321,8 +336,16 @@ fn nothing_can_be_changed_and_the_session_goes_on() {
     let (_, thread) = remote.go("?");
     let before = remote.registers(thread);
     let all = remote.ask("g").replace('x', "0");
-    assert!(remote.ask(&format!("G{}", "11".repeat(all.len() / 2))).starts_with('E'));
-    assert!(remote.ask(&format!("M{:x},1:cc", before["rip"])).starts_with('E'));
+    assert!(
+        remote
+            .ask(&format!("G{}", "11".repeat(all.len() / 2)))
+            .starts_with('E')
+    );
+    assert!(
+        remote
+            .ask(&format!("M{:x},1:cc", before["rip"]))
+            .starts_with('E')
+    );
     let slots: Vec<String> = (1..=5)
         .map(|slot| remote.ask(&format!("Z1,{:x},1", 0x1000 * slot)))
         .collect();
@@ -353,8 +376,16 @@ fn the_machine_ends_when_gdb_goes_however_it_goes() {
         let output = served.ended();
         let status = output.status.code();
         // While it runs a machine is killed, which counts as an end from outside.
-        assert!(status == Some(0) || goodbye == "vCont;c", "{goodbye}: {}", text(&output));
-        assert!(!stderr(&output).contains("internal error"), "{}", text(&output));
+        assert!(
+            status == Some(0) || goodbye == "vCont;c",
+            "{goodbye}: {}",
+            text(&output)
+        );
+        assert!(
+            !stderr(&output).contains("internal error"),
+            "{}",
+            text(&output)
+        );
     }
     // Before anyone came.
     ctrl_c_ends_all(trapline().args(["replay", "--gdb", "0"]).arg(&trace));
@@ -387,7 +418,10 @@ fn a_port_that_cannot_be_had_is_one_clear_line() {
     assert_eq!(output.status.code(), Some(1), "{}", text(&output));
     let line = stderr(&output);
     assert_eq!(line.trim_end().lines().count(), 1, "{line}");
-    assert!(line.contains(&port) && line.contains("choose another"), "{line}");
+    assert!(
+        line.contains(&port) && line.contains("choose another"),
+        "{line}"
+    );
     for wrong in ["65536", "-1", "gdb"] {
         assert_eq!(run(wrong).status.code(), Some(2), "{wrong}");
     }
@@ -404,11 +438,15 @@ fn another_kernel_and_another_event_than_there_are_refused_before_anyone_is_aske
         .expect("replay runs");
     assert_eq!(output.status.code(), Some(1), "{}", text(&output));
     assert!(stderr(&output).contains("there is no event 99999"));
-    let changed = rewritten(&trace, |_| {}, |part, bytes| {
-        if part == ReplayPart::Kernel {
-            bytes.push(0);
-        }
-    });
+    let changed = rewritten(
+        &trace,
+        |_| {},
+        |part, bytes| {
+            if part == ReplayPart::Kernel {
+                bytes.push(0);
+            }
+        },
+    );
     let output = trapline()
         .args(["replay", "--gdb", "0", "--trust"])
         .arg(&changed)
@@ -472,7 +510,10 @@ fn whatever_is_said_to_it_it_ends_in_order() {
         // With sums that fit, so that the words are read at all.
         let mut fitting = Vec::new();
         for packet in bytes.split(|byte| *byte == b'$').skip(1) {
-            let words = packet.split(|byte| *byte == b'#').next().unwrap_or_default();
+            let words = packet
+                .split(|byte| *byte == b'#')
+                .next()
+                .unwrap_or_default();
             let sum = words.iter().copied().fold(0, u8::wrapping_add);
             fitting.extend([b"$", words, format!("#{sum:02x}").as_bytes()].concat());
         }
@@ -494,7 +535,11 @@ fn whatever_is_said_to_it_it_ends_in_order() {
 fn only_one_client_of_this_host_is_let_in() {
     let scratch = Scratch::new();
     let served = Served::start(&hello(&scratch), &[]);
-    assert!(served.line.contains("gdb -ex 'target remote 127.0.0.1:"), "{}", served.line);
+    assert!(
+        served.line.contains("gdb -ex 'target remote 127.0.0.1:"),
+        "{}",
+        served.line
+    );
     let mut remote = served.connect();
     let mut second = Remote::silent(served.port);
     second.say("?");

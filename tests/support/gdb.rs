@@ -29,10 +29,12 @@ pub(crate) struct Served {
 impl Served {
     /// Starts `replay --gdb 0` with these options, and waits until it listens.
     pub(crate) fn start(trace: &Path, options: &[&str]) -> Self {
-        Self::of(trapline()
-            .args(["replay", "--gdb", "0"])
-            .args(options)
-            .arg(trace))
+        Self::of(
+            trapline()
+                .args(["replay", "--gdb", "0"])
+                .args(options)
+                .arg(trace),
+        )
     }
 
     /// Starts a command that serves, and waits until it listens.
@@ -208,8 +210,9 @@ impl Remote {
             let Some(digits) = answer.strip_prefix('O').filter(|rest| *rest != "K") else {
                 return text;
             };
-            let bytes = (0..digits.len() / 2)
-                .map(|at| u8::from_str_radix(&digits[2 * at..2 * at + 2], 16).expect("hexadecimal"));
+            let bytes = (0..digits.len() / 2).map(|at| {
+                u8::from_str_radix(&digits[2 * at..2 * at + 2], 16).expect("hexadecimal")
+            });
             text.push_str(&String::from_utf8_lossy(&bytes.collect::<Vec<u8>>()));
         }
     }

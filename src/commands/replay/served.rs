@@ -19,9 +19,8 @@ pub(super) fn run(
     options: &ReplayOptions,
     port: u16,
 ) -> anyhow::Result<Exit> {
-    let (served, signal) = with_signals(|stop| {
-        serve(recording, options, args.to, port, stop, &mut User)
-    })?;
+    let (served, signal) =
+        with_signals(|stop| serve(recording, options, args.to, port, stop, &mut User))?;
     let cannot = || format!("cannot serve {} to gdb", args.trace.display());
     let served = served.with_context(cannot)?;
     if let Some(signal) = signal {

@@ -25,8 +25,8 @@ pub(crate) use alone::run as run_alone;
 pub(crate) use observe::{Ending, Observer, Sink};
 pub(crate) use pin::Pinned;
 pub(crate) use standstill::Standstill;
-pub use stop::Stop;
 pub(crate) use stop::Armed;
+pub use stop::Stop;
 pub(crate) use traced::run as run_traced;
 
 use crate::calibrate::calibrate;

@@ -59,16 +59,18 @@ impl Breakpoint {
         let mut slots = Vec::new();
         let mut at = self.address;
         while at < end {
-            let fits = |width: &Width| {
-                at.is_multiple_of(width.bytes()) && width.bytes() <= end - at
-            };
+            let fits =
+                |width: &Width| at.is_multiple_of(width.bytes()) && width.bytes() <= end - at;
             let widths = [Width::Eight, Width::Four, Width::Two];
             let width = widths.into_iter().find(fits).unwrap_or(Width::One);
             let access = match self.trigger {
                 Trigger::Write => Access::Write(width),
                 _ => Access::ReadWrite(width),
             };
-            slots.push(Slot { address: at, access });
+            slots.push(Slot {
+                address: at,
+                access,
+            });
             if slots.len() > SLOTS {
                 return None;
             }

@@ -311,11 +311,7 @@ impl<'a> Live<'a> {
     }
 
     /// A program stopped: for a breakpoint or a step of ours, or of its own or the kernel's.
-    fn trapped(
-        &mut self,
-        stopped: Stopped,
-        way: &mut Way,
-    ) -> Result<Option<Reached>, TracerError> {
+    fn trapped(&mut self, stopped: Stopped, way: &mut Way) -> Result<Option<Reached>, TracerError> {
         let hit = way.want.breakpoints.hit(stopped.take_debug_status()?);
         if mem::take(&mut way.is_entering) {
             return self.entered(stopped, way, hit);

@@ -2,7 +2,9 @@
 //! where that is, `../memory.rs` reads, `../history.rs` has the kernel's tables.
 
 use trapline_abi::layout::PAGE;
-use trapline_trace_format::event::{Backing, Event, ProcessId, Rights, SpaceId, ThreadId, ThreadState};
+use trapline_trace_format::event::{
+    Backing, Event, ProcessId, Rights, SpaceId, ThreadId, ThreadState,
+};
 use trapline_trace_format::maps::Mapping;
 
 use super::super::memory::Window;

@@ -204,11 +204,7 @@ impl<'a> Debugger<'a> {
     }
 
     /// The recorded events with these numbers, the last included, that are compared.
-    pub(super) fn recorded(
-        &self,
-        first: u64,
-        last: u64,
-    ) -> Result<Vec<(u64, Event)>, TracerError> {
+    pub(super) fn recorded(&self, first: u64, last: u64) -> Result<Vec<(u64, Event)>, TracerError> {
         let all = self.recording.compared_events()?;
         let until = all.take_while(|(number, _)| *number <= last);
         Ok(until.filter(|(number, _)| *number >= first).collect())
@@ -461,9 +457,9 @@ impl<'a> Debugger<'a> {
         let step = match (&reached, want) {
             (Reached::Over(_), _) => return Err(self.ended(reached)),
             (Reached::Hit(_), Some(want)) => Some(Move::Hit(want.breakpoints.clone())),
-            (Reached::Entered, Some(want)) => {
-                want.step.map(|(thread, _)| Move::Step(thread, Stride::Entry))
-            }
+            (Reached::Entered, Some(want)) => want
+                .step
+                .map(|(thread, _)| Move::Step(thread, Stride::Entry)),
             (Reached::Stepped, Some(want)) => {
                 let stride = Stride::Instruction;
                 want.step.map(|(thread, _)| Move::Step(thread, stride))

@@ -151,7 +151,9 @@ fn talk(machine: &mut Machine, stream: TcpStream, stop: &Stop) -> Result<Served,
         stream,
         answer: Vec::new(),
     };
-    let stub = GdbStub::builder(wire).packet_buffer_size(PACKET_MAX).build();
+    let stub = GdbStub::builder(wire)
+        .packet_buffer_size(PACKET_MAX)
+        .build();
     let stub = stub.map_err(|error| TracerError::Options(error.to_string()))?;
     let mut state = match stub.run_state_machine(machine) {
         Ok(state) => state,

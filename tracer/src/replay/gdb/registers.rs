@@ -101,9 +101,7 @@ impl Registers for Values {
         let mut known = |bytes: &[u8]| bytes.iter().for_each(|byte| write_byte(Some(*byte)));
         match &self.general {
             Some(general) => {
-                general
-                    .iter()
-                    .for_each(|value| known(&value.to_le_bytes()));
+                general.iter().for_each(|value| known(&value.to_le_bytes()));
                 known(&self.flags.to_le_bytes());
                 SELECTORS
                     .iter()
@@ -132,9 +130,8 @@ impl Registers for Values {
 /// The x87 and SSE registers in gdb's order.
 fn vector_bytes(area: &[u8; FXSAVE_BYTES]) -> Vec<u8> {
     let word = |at: usize| u32::from(u16::from_le_bytes([area[at], area[at + 1]]));
-    let double = |at: usize| {
-        u32::from_le_bytes([area[at], area[at + 1], area[at + 2], area[at + 3]])
-    };
+    let double =
+        |at: usize| u32::from_le_bytes([area[at], area[at + 1], area[at + 2], area[at + 3]]);
     let mut bytes = Vec::with_capacity(VECTOR_BYTES);
     for index in 0..8 {
         bytes.extend(&area[32 + 16 * index..][..10]);
@@ -300,7 +297,10 @@ mod tests {
         };
         let bytes = serialized(&Values::from(registers));
         let number = |range: std::ops::Range<usize>| {
-            let bytes: Vec<u8> = bytes[range].iter().map(|byte| byte.expect("known")).collect();
+            let bytes: Vec<u8> = bytes[range]
+                .iter()
+                .map(|byte| byte.expect("known"))
+                .collect();
             u64::from_le_bytes(bytes.try_into().expect("8 bytes"))
         };
         for (place, name) in GENERAL.iter().chain(&["rip"]).enumerate() {

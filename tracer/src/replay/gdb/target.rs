@@ -395,7 +395,11 @@ fn part(text: &[u8], offset: u64, length: usize, buffer: &mut [u8]) -> usize {
 }
 
 impl MonitorCmd for Machine<'_, '_> {
-    fn handle_monitor_cmd(&mut self, line: &[u8], mut out: ConsoleOutput<'_>) -> Result<(), Failure> {
+    fn handle_monitor_cmd(
+        &mut self,
+        line: &[u8],
+        mut out: ConsoleOutput<'_>,
+    ) -> Result<(), Failure> {
         let text = monitor::answer(self, &String::from_utf8_lossy(line))?;
         out.write_raw(text.as_bytes());
         Ok(())

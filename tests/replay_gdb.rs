@@ -4,7 +4,9 @@
 mod support;
 
 use std::collections::BTreeMap;
+use std::fs;
 use std::net::TcpListener;
+use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
@@ -304,10 +306,7 @@ fn every_process_has_its_own_memory_and_every_thread_its_registers() {
     let list = remote.ask("qfThreadInfo");
     assert!(list.contains("01.02") || list.contains("1.2"), "{list}");
     // Thread 1 waits for the CPU where it made its last call.
-    let last = of(1)
-        .into_iter()
-        .filter(|number| *number < event)
-        .next_back();
+    let last = of(1).into_iter().rfind(|number| *number < event);
     let last = last.expect("an earlier call");
     assert_eq!(Some(remote.registers(1)["rip"]), call(&all[last - 1]));
     let code = |remote: &mut Remote, thread| {
@@ -629,4 +628,43 @@ fn the_real_gdb_may_kill_or_run_out_of_commands_and_interrupts() {
         let output = served.ended();
         assert_eq!(output.status.code(), Some(0), "{said} {}", text(&output));
     }
+}
+
+#[test]
+fn an_ordinary_user_may_look_too() {
+    let is_root = fs::metadata("/proc/self").is_ok_and(|me| me.uid() == 0);
+    if !is_root {
+        // Then every other test is this test.
+        return;
+    }
+    let scratch = Scratch::new();
+    let trace = nested(&scratch, 300_000);
+    let home = trace.parent().expect("a folder");
+    let copied = home.join("trapline");
+    fs::copy(env!("CARGO_BIN_EXE_trapline"), &copied).expect("a copy");
+    // The binary may lie where only root can look.
+    let opened = Command::new("chmod")
+        .args(["-R", "a+rX"])
+        .arg(home)
+        .status();
+    assert!(opened.expect("chmod runs").success());
+    let mut command = Command::new("setpriv");
+    let nobody = ["--reuid", "65534", "--regid", "65534", "--clear-groups"];
+    command.args(nobody).arg("--no-new-privs").arg(&copied);
+    command.args(["replay", "--gdb", "0"]).arg(&trace);
+    if Command::new("setpriv").arg("--version").output().is_err() {
+        return skip("setpriv is not installed");
+    }
+    let served = Served::of(&mut command);
+    let mut remote = served.connect();
+    assert_eq!(remote.ask("Z1,1,1"), "OK");
+    let (stop, thread) = remote.go("vCont;s:p1.1");
+    assert!(stop.starts_with("T05"), "{stop}");
+    let at = remote.registers(thread)["rip"];
+    assert_eq!(remote.memory(at, 4).len(), 8, "its code");
+    let (stop, _) = remote.go("vCont;c");
+    assert!(stop.contains("replaylog:end"), "{stop}");
+    drop(remote);
+    let output = served.ended();
+    assert_eq!(output.status.code(), Some(0), "{}", text(&output));
 }

@@ -63,6 +63,25 @@ fn hello(scratch: &Scratch) -> PathBuf {
     scratch.record("hello.trap", &options)
 }
 
+/// What `find` says of the first of these preemptions that it can say something of: not every one came in the loop.
+fn at_some<T>(
+    trace: &Path,
+    preemptions: &[usize],
+    find: impl Fn(&mut Remote, u64) -> Option<T>,
+) -> T {
+    let found = preemptions.iter().find_map(|event| {
+        let served = Served::start(trace, &["--to", &event.to_string()]);
+        let mut remote = served.connect();
+        let (_, thread) = remote.go("?");
+        let inside = remote.registers(thread)["rip"];
+        let found = find(&mut remote, inside);
+        drop(remote);
+        served.ended();
+        found
+    });
+    found.expect("a preemption in the loop")
+}
+
 /// Two programs in two nested loops, which lose the CPU in the middle of them, again and again.
 fn nested(scratch: &Scratch, rounds: u32) -> PathBuf {
     let job = format!("tight nested {rounds}");
@@ -81,13 +100,16 @@ fn nested(scratch: &Scratch, rounds: u32) -> PathBuf {
     scratch.record("nested.trap", &options)
 }
 
-/// The outer loop's instruction behind the inner loop of `tight nested`, in which the machine stands.
-fn outer_loop(remote: &mut Remote, inside: u64) -> u64 {
+/// The outer loop's instruction behind the inner loop of `tight nested`, if the machine stands in that.
+fn outer_loop(remote: &mut Remote, inside: u64) -> Option<u64> {
     // The inner loop: add, dec (3 bytes each), jnz (2 bytes, 75 and how far back).
     let behind = [8, 5, 2];
-    let is_jump = |far: &u64| remote.memory(inside + far - 2, 1) == "75";
-    let far = behind.into_iter().find(is_jump).expect("the inner loop");
-    inside + far
+    let mut is_jump = |far: &u64| {
+        let code = remote.memory(inside + far - 5, 4);
+        code.starts_with("48ff") && code.ends_with("75")
+    };
+    let far = behind.into_iter().find(|far| is_jump(far))?;
+    Some(inside + far)
 }
 
 #[test]
@@ -127,15 +149,9 @@ fn a_breakpoint_is_hit_as_often_as_the_instruction_was_executed_and_the_same_eac
     let trace = nested(&scratch, ROUNDS);
     let points = numbers(&events(&trace), is_preemption);
     assert!(points.len() > 2, "{points:?}");
+    let at = at_some(&trace, &points, outer_loop);
     let mut runs = Vec::new();
     for _ in 0..2 {
-        let served = Served::start(&trace, &["--to", &points[0].to_string()]);
-        let mut remote = served.connect();
-        let (_, thread) = remote.go("?");
-        let inside = remote.registers(thread)["rip"];
-        let at = outer_loop(&mut remote, inside);
-        drop(remote);
-        served.ended();
         let served = Served::start(&trace, &[]);
         let mut remote = served.connect();
         assert_eq!(remote.ask(&format!("Z1,{at:x},1")), "OK");
@@ -167,20 +183,21 @@ fn a_watchpoint_stops_behind_every_change() {
     let options = ["--tracer", "none", "--quantum", "100us", "--tick", "50us"];
     let jobs = ["--job", "tight word 3000000", "--job", "tight word 3000000"];
     let trace = scratch.record("word.trap", &[&options[..], &jobs].concat());
-    let point = numbers(&events(&trace), is_preemption)[0];
-    let served = Served::start(&trace, &["--to", &point.to_string()]);
-    let mut remote = served.connect();
-    let (_, thread) = remote.go("?");
-    let registers = remote.registers(thread);
+    let points = numbers(&events(&trace), is_preemption);
     // The loop: inc dword ptr [REGISTER] (ff 00 to ff 07), cmp, jne.
-    let code = remote.memory(registers["rip"] - 8, 16);
-    let bytes: Vec<&str> = (0..16).map(|at| &code[2 * at..2 * at + 2]).collect();
-    let names = ["rax", "rcx", "rdx", "rbx", "", "", "rsi", "rdi"];
-    let name = bytes.windows(2).find_map(|pair| {
-        let register = pair[1].parse::<usize>().ok()?;
-        (pair[0] == "ff").then(|| names.get(register)).flatten()
+    let word = at_some(&trace, &points, |remote, inside| {
+        let code = remote.memory(inside - 8, 16);
+        let bytes: Vec<&str> = (0..16).map(|at| &code[2 * at..2 * at + 2]).collect();
+        let names = ["rax", "rcx", "rdx", "rbx", "", "", "rsi", "rdi"];
+        let name = bytes.windows(2).find_map(|pair| {
+            let register = pair[1].parse::<usize>().ok()?;
+            (pair[0] == "ff").then(|| names.get(register)).flatten()
+        })?;
+        let (_, thread) = remote.go("?");
+        remote.registers(thread).get(*name).copied()
     });
-    let word = registers[*name.unwrap_or_else(|| panic!("no inc in {code}"))];
+    let served = Served::start(&trace, &[]);
+    let mut remote = served.connect();
     let value = |remote: &mut Remote| {
         let bytes = u32::from_str_radix(&remote.memory(word, 4), 16);
         bytes.expect("a word").swap_bytes()

@@ -19,6 +19,9 @@ pub(crate) fn machine_options() -> Options {
         | Options::PTRACE_O_TRACESYSGOOD
 }
 
+/// The flag by which a step is made.
+const TRAP_FLAG: u64 = 0x100;
+
 /// Length of the x87 and SSE registers as FXSAVE lays them out.
 pub(crate) const FXSAVE_BYTES: usize = 512;
 
@@ -146,6 +149,48 @@ impl Stopped {
     /// from a signal handler, in front of the first instruction of what was interrupted.
     pub(crate) fn step(self) -> Result<(), TracerError> {
         unless_gone(ptrace::step(self.pid, None)).during("step a process of the machine")?;
+        Ok(())
+    }
+
+    /// The CPU noted the flags in r11 at a system call that was a step's instruction; the step's own flag is none of the
+    /// program's.
+    pub(crate) fn hide_step_in_call(&self) -> Result<(), TracerError> {
+        let hide = || -> nix::Result<()> {
+            let mut registers = ptrace::getregs(self.pid)?;
+            if registers.eflags & TRAP_FLAG == 0 && registers.r11 & TRAP_FLAG != 0 {
+                registers.r11 &= !TRAP_FLAG;
+                ptrace::setregs(self.pid, registers)?;
+            }
+            Ok(())
+        };
+        unless_gone(hide()).during("hide a step")?;
+        Ok(())
+    }
+
+    /// The same if the step's instruction, at `address`, was one that stores the flags on the stack (pushf).
+    pub(crate) fn hide_step_from(&self, address: u64) -> Result<(), TracerError> {
+        const PUSHF: u8 = 0x9c;
+        const OPERAND_SIZE: u8 = 0x66;
+        const REX: std::ops::RangeInclusive<u8> = 0x40..=0x4f;
+        let word = |at: u64| ptrace::read(self.pid, at as ptrace::AddressType);
+        // Where there is nothing to read, nothing was executed from either.
+        let Ok(code) = word(address) else {
+            return Ok(());
+        };
+        let is_prefix = |byte: &u8| *byte == OPERAND_SIZE || REX.contains(byte);
+        let code = code.to_le_bytes();
+        if code.iter().find(|byte| !is_prefix(byte)) != Some(&PUSHF) {
+            return Ok(());
+        }
+        let hide = || -> nix::Result<()> {
+            let registers = ptrace::getregs(self.pid)?;
+            if registers.eflags & TRAP_FLAG == 0 {
+                let pushed = word(registers.rsp)? & !(TRAP_FLAG as libc::c_long);
+                ptrace::write(self.pid, registers.rsp as ptrace::AddressType, pushed)?;
+            }
+            Ok(())
+        };
+        unless_gone(hide()).during("hide a step")?;
         Ok(())
     }
 

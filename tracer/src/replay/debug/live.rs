@@ -242,6 +242,11 @@ impl<'a> Live<'a> {
                 self.machine.region.debug().stop_at.store(1, SeqCst);
             }
             let reached = match wait {
+                // The kernel's own process comes back from hearing of a child's end.
+                Wait::Seccomp(stopped) if stopped.pid() == self.machine.root.pid() => {
+                    stopped.resume()?;
+                    None
+                }
                 Wait::Seccomp(stopped) => self.returning(stopped, way)?,
                 Wait::Signal(stopped, Signal::SIGSTOP) => {
                     if let Some(standstill) = observer.standstill() {
@@ -251,8 +256,7 @@ impl<'a> Live<'a> {
                     stopped.resume_without_signal()?;
                     None
                 }
-                Wait::Signal(stopped, signal) if stopped.pid() == self.machine.root.pid() => {
-                    debug_assert!(signal != Signal::SIGTRAP);
+                Wait::Signal(stopped, _) if stopped.pid() == self.machine.root.pid() => {
                     stopped.resume()?;
                     None
                 }
@@ -260,6 +264,9 @@ impl<'a> Live<'a> {
                 Wait::Signal(stopped, signal) => {
                     if signal == Signal::SIGSYS && way.steps(self.running().1) {
                         way.has_called = true;
+                        if way.is_stepping {
+                            stopped.hide_step_in_call()?;
+                        }
                     }
                     self.enter_kernel(stopped, way)?;
                     None
@@ -327,6 +334,9 @@ impl<'a> Live<'a> {
         }
         let is_own = stopped.is_breakpoint_instruction()? == Some(true);
         if mem::take(&mut way.is_stepping) && !is_own {
+            if let Some(origin) = way.origin {
+                stopped.hide_step_from(origin)?;
+            }
             return Ok(Some(self.show(stopped, Reached::Stepped)));
         }
         self.enter_kernel(stopped, way)?;

@@ -391,12 +391,7 @@ fn the_machine_ends_when_gdb_goes_however_it_goes() {
         drop(remote);
         let output = served.ended();
         let status = output.status.code();
-        // While it runs a machine is killed, which counts as an end from outside.
-        assert!(
-            status == Some(0) || goodbye == "vCont;c",
-            "{goodbye}: {}",
-            text(&output)
-        );
+        assert_eq!(status, Some(0), "{goodbye}: {}", text(&output));
         assert!(
             !stderr(&output).contains("internal error"),
             "{}",
@@ -405,6 +400,26 @@ fn the_machine_ends_when_gdb_goes_however_it_goes() {
     }
     // Before anyone came.
     ctrl_c_ends_all(trapline().args(["replay", "--gdb", "0"]).arg(&trace));
+}
+
+#[test]
+fn a_running_machine_is_interrupted_at_the_next_event_and_goes_on() {
+    let scratch = Scratch::new();
+    // Long enough for a client to interrupt it.
+    let trace = nested(&scratch, 300_000_000);
+    let served = Served::start(&trace, &[]);
+    let mut remote = served.connect();
+    assert_eq!(remote.ask("Z1,1,1"), "OK");
+    remote.say("vCont;c");
+    remote.send(b"\x03");
+    let stop = remote.hear().expect("a stop");
+    assert!(stop.starts_with("T02"), "{stop}");
+    let place = remote.monitor("where");
+    assert!(place.starts_with("behind event"), "{place}");
+    let (stop, _) = remote.go("vCont;s:p1.1");
+    assert!(stop.starts_with("T05"), "{stop}");
+    drop(remote);
+    assert_eq!(served.ended().status.code(), Some(0));
 }
 
 #[test]

@@ -19,7 +19,8 @@ pub(crate) const REGISTERS: [&str; 17] = [
 
 /// A replay that serves its machine.
 pub(crate) struct Served {
-    child: Child,
+    /// None: its end was waited for.
+    child: Option<Child>,
     /// Where.
     pub(crate) port: u16,
     /// The line that says so.
@@ -54,11 +55,12 @@ impl Served {
             let output = child.wait_with_output().expect("it ends");
             panic!("it does not listen: {line}{}", text(&output));
         };
+        let child = Some(child);
         Self { child, port, line }
     }
 
     pub(crate) fn id(&self) -> u32 {
-        self.child.id()
+        self.child.as_ref().expect("it runs").id()
     }
 
     pub(crate) fn connect(&self) -> Remote {
@@ -66,9 +68,10 @@ impl Served {
     }
 
     /// Waits for its end; sees that no process of it is left.
-    pub(crate) fn ended(self) -> Output {
-        let below = descendants(self.child.id());
-        let output = self.child.wait_with_output().expect("it ends");
+    pub(crate) fn ended(mut self) -> Output {
+        let below = descendants(self.id());
+        let child = self.child.take().expect("it runs");
+        let output = child.wait_with_output().expect("it ends");
         wait_until("the end of all of it", || {
             !below.iter().any(|id| is_alive(*id))
         });
@@ -85,6 +88,16 @@ impl Served {
         }
         let output = gdb.stdin(Stdio::null()).output().expect("gdb runs");
         text(&output)
+    }
+}
+
+impl Drop for Served {
+    /// A test that fails leaves nothing behind either.
+    fn drop(&mut self) {
+        if let Some(child) = &mut self.child {
+            let _ = child.kill();
+            let _ = child.wait();
+        }
     }
 }
 

@@ -55,6 +55,8 @@ pub(super) enum Outcome {
 pub(super) enum Failure {
     /// The replay has ended.
     Over(Box<Replayed>),
+    /// The client has gone; what was compared until then was the same.
+    Left(Verified),
     /// It could not go on.
     Error(TracerError),
 }
@@ -444,6 +446,7 @@ impl<'a> Debugger<'a> {
         if watchdog.is_stuck() {
             reached = Reached::Over(Over::Stuck(self.options.patience));
         }
+        let has_left = watchdog.has_left();
         drop(watchdog);
         if let Some(follow) = live.follow() {
             let event = follow.comparison.last_number();
@@ -455,6 +458,7 @@ impl<'a> Debugger<'a> {
             }
         }
         let step = match (&reached, want) {
+            (Reached::Over(_), _) if has_left => return Err(Failure::Left(self.verified())),
             (Reached::Over(_), _) => return Err(self.ended(reached)),
             (Reached::Hit(_), Some(want)) => Some(Move::Hit(want.breakpoints.clone())),
             (Reached::Entered, Some(want)) => want

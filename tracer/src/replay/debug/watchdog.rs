@@ -29,6 +29,8 @@ struct Shared {
     events: AtomicU64,
     /// The client says something while the machine runs, which is that it is to stop.
     is_interrupted: AtomicBool,
+    /// The client has gone, and the machine was killed.
+    has_left: AtomicBool,
     /// No event came for too long, and the machine was killed.
     is_stuck: AtomicBool,
 }
@@ -46,7 +48,10 @@ impl Watchdog {
                     match client.as_ref().map_or(Client::Quiet, look) {
                         Client::Quiet => {}
                         Client::Speaks => shared.is_interrupted.store(true, SeqCst),
-                        Client::Gone => killer.kill(),
+                        Client::Gone => {
+                            shared.has_left.store(true, SeqCst);
+                            killer.kill();
+                        }
                     }
                     let events = shared.events.load(SeqCst);
                     if events != last.0 {
@@ -73,6 +78,11 @@ impl Watchdog {
     /// Whether the client wants the machine to stop.
     pub(super) fn is_interrupted(&self) -> bool {
         self.shared.is_interrupted.load(SeqCst)
+    }
+
+    /// Whether it was killed because the client has gone.
+    pub(super) fn has_left(&self) -> bool {
+        self.shared.has_left.load(SeqCst)
     }
 
     /// Whether it was killed because nothing happened.

@@ -79,6 +79,7 @@ pub fn serve(
     match served {
         Ok(served) => Ok(served),
         Err(Failure::Over(replayed)) => Ok(Served::Ended(*replayed)),
+        Err(Failure::Left(verified)) => Ok(Served::Left(verified)),
         Err(Failure::Error(error)) => Err(error),
     }
 }
@@ -167,6 +168,9 @@ fn talk(machine: &mut Machine, stream: TcpStream, stop: &Stop) -> Result<Served,
             },
             GdbStubStateMachine::Running(running) => {
                 let reason = go(machine)?;
+                if is_interrupt(&reason) {
+                    hear_interrupt(&mut reader);
+                }
                 running.report_stop(machine, reason)
             }
             // It stood still already.
@@ -182,6 +186,26 @@ fn talk(machine: &mut Machine, stream: TcpStream, stop: &Stop) -> Result<Served,
             Ok(state) => state,
             Err(error) => return ended_by(machine, error),
         };
+    }
+}
+
+fn is_interrupt(reason: &MultiThreadStopReason<u64>) -> bool {
+    matches!(
+        reason,
+        BaseStopReason::SignalWithThread {
+            signal: Signal::SIGINT,
+            ..
+        }
+    )
+}
+
+/// Takes the byte by which gdb interrupted the machine. That it was there is how the machine knew.
+fn hear_interrupt(stream: &mut TcpStream) {
+    const INTERRUPT: u8 = 3;
+    let mut byte = [0];
+    if matches!(stream.peek(&mut byte), Ok(1)) && byte[0] == INTERRUPT {
+        // It is there.
+        let _ = stream.read(&mut byte);
     }
 }
 

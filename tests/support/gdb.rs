@@ -5,11 +5,13 @@
 use std::collections::BTreeMap;
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::TcpStream;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
 use std::time::Duration;
 
-use super::{descendants, is_alive, text, trapline, wait_until};
+use trapline_trace_format::event::{Cause, Event, EventKind};
+
+use super::{Scratch, descendants, is_alive, text, trapline, wait_until};
 
 /// General registers as the protocol orders them.
 pub(crate) const REGISTERS: [&str; 17] = [
@@ -229,4 +231,42 @@ impl Remote {
             text.push_str(&String::from_utf8_lossy(&bytes.collect::<Vec<u8>>()));
         }
     }
+}
+
+/// Numbers of the events of which this is true.
+pub(crate) fn numbers(events: &[Event], is: impl Fn(&Event) -> bool) -> Vec<usize> {
+    let numbered = (1..).zip(events);
+    let wanted = numbered.filter(|(_, event)| is(event));
+    wanted.map(|(number, _)| number).collect()
+}
+
+/// The address behind the instruction of a system call.
+pub(crate) fn call(event: &Event) -> Option<u64> {
+    match &event.kind {
+        EventKind::Trap(trap) if trap.cause == Cause::Syscall => Some(trap.instruction),
+        _ => None,
+    }
+}
+
+pub(crate) fn hello(scratch: &Scratch) -> PathBuf {
+    let options = ["--tracer", "ptrace", "--", "hello", "world"];
+    scratch.record("hello.trap", &options)
+}
+
+/// Two programs in two nested loops, which lose the CPU in the middle of them, again and again.
+pub(crate) fn nested(scratch: &Scratch, rounds: u32) -> PathBuf {
+    let job = format!("tight nested {rounds}");
+    let options = [
+        "--tracer",
+        "none",
+        "--quantum",
+        "100us",
+        "--tick",
+        "50us",
+        "--job",
+        &job,
+        "--job",
+        &job,
+    ];
+    scratch.record("nested.trap", &options)
 }

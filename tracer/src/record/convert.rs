@@ -59,8 +59,8 @@ pub(crate) fn entry(record: &Record, origin: u64) -> Result<Entry, TracerError> 
             let text = text(record)?;
             return Ok(Entry::Diverged(String::from_utf8_lossy(&text).into_owned()));
         }
-        Kind::Stopped => return Ok(Entry::Standstill(standstill_part(record))),
-        Kind::Kept => return Ok(Entry::Kept(standstill_part(record))),
+        Kind::Stopped => return Ok(Entry::Standstill(StandstillPart::of(record))),
+        Kind::Kept => return Ok(Entry::Kept(StandstillPart::of(record))),
         Kind::Preempted => {
             return Ok(Entry::StatePart(StatePart {
                 time: since(record.time, origin),
@@ -127,15 +127,6 @@ pub(crate) fn entry(record: &Record, origin: u64) -> Result<Entry, TracerError> 
         },
     };
     Ok(Entry::Event(event(record, origin, kind)))
-}
-
-fn standstill_part(record: &Record) -> StandstillPart {
-    StandstillPart {
-        process: ProcessId(record.process),
-        thread: ThreadId(record.thread),
-        number: record.code,
-        words: record.words,
-    }
 }
 
 /// Time of the clock on the trace's scale.

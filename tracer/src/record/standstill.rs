@@ -2,7 +2,7 @@
 //! or in four. Key types: [`Standstill`], and [`StandstillParts`], which joins them. Neighbours: `convert.rs` reads the
 //! records, `fixtures/abi/src/log.rs` says what is in them, `replay/inspect.rs` asks for them.
 
-use trapline_abi::log::WORDS;
+use trapline_abi::log::{Record, WORDS};
 use trapline_trace_format::event::{ProcessId, SpaceId, ThreadId, ThreadState};
 
 use super::numbers::nonsense;
@@ -21,6 +21,18 @@ pub(crate) struct StandstillPart {
     /// 0: the first; then the number of the third of the state.
     pub(crate) number: u16,
     pub(crate) words: [u64; WORDS],
+}
+
+impl StandstillPart {
+    /// What the record says.
+    pub(crate) fn of(record: &Record) -> Self {
+        Self {
+            process: ProcessId(record.process),
+            thread: ThreadId(record.thread),
+            number: record.code,
+            words: record.words,
+        }
+    }
 }
 
 /// A machine that stands still.

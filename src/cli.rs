@@ -3,6 +3,8 @@
 //! Key types: [`Cli`], [`Command`] and one `Args` struct per command; those of `record`, which has the most, are in
 //! `cli/record.rs`.
 
+mod export;
+mod linux;
 mod place;
 mod record;
 
@@ -15,6 +17,7 @@ use trapline_tracer::replay::{At, Wanted};
 
 use crate::cli::place::{parse_at, parse_range};
 use crate::duration::{parse_duration, parse_time};
+pub(crate) use export::{ExportArgs, Format, PidColumn, TimeColumn};
 pub(crate) use record::{
     Kernel, MachineArgs, RecordArgs, Scheduler, Stdin, Switch, TracerKind, Tsc, Variable,
     parse_stdin,
@@ -43,14 +46,22 @@ pub(crate) enum Command {
     Demo(DemoArgs),
     /// Run programs and record every pass between user and kernel mode into a trace folder
     #[command(after_help = "\
-Examples:
+Examples on this host's Linux:
+  trapline record -- git log -5
+  trapline record -e %file,execve -o files.trap -- make
+  trapline record -p 1234
+  trapline record --summary-only --limit 1h -- ./server
+Examples on the mini-kernel:
   trapline record -o storm.trap -- storm 1000
   trapline record --job 'spin 500' --job 'greedy' --quantum 5ms --limit 1s -o two.trap
   trapline record --root DIR -- /bin/busybox sh -c 'ls / | wc -l'
   trapline record --scenario fixtures/scenarios/stride.toml -o stride.trap
   trapline record --tracer none --protect off -- storm 100000
 
-DIR holds what the machine is to have, as bin/busybox; programs must be static.
+On Linux the program keeps its terminal, and its exit status is passed on (128 and the signal's number if one
+ended it). Ctrl-C reaches it as ever; with -p it ends the recording and lets the processes go. A signal sent to
+trapline alone is passed on to the program, a second one kills it.
+For the mini-kernel, DIR holds what the machine is to have, as bin/busybox; programs must be static.
 Programs that need no DIR: trapline guests")]
     Record(Box<RecordArgs>),
     /// Let a recorded machine do it all again, and check that every event is the same; exit 4 where it is not
@@ -61,6 +72,7 @@ Examples:
   trapline replay demo.trap --to 12.5ms
   trapline replay demo.trap --to 4711 --memory 0x400000:64
   trapline replay demo.trap --gdb 2345      then: gdb -ex 'target remote 127.0.0.1:2345'
+  trapline replay --measure --times 30 demo.trap -o base.json
 
 Everything that is needed is in the trace. No file of this host is read, and time passes as it was recorded.
 With --to it stops behind an event and shows the machine there; to see it earlier, replay again.
@@ -69,7 +81,10 @@ and the times are those of `trapline timeline`.
 
 In gdb, `break`, `watch`, `continue`, `stepi`, `info registers`, `x`, `info threads` and `file PROGRAM` work as usual:
 four breakpoints and watchpoints at a time. `reverse-stepi` goes one event back, `reverse-continue` to the breakpoint
-before; `monitor help` lists how to go to the next event or to any other. The machine ends when gdb goes.")]
+before; `monitor help` lists how to go to the next event or to any other. The machine ends when gdb goes.
+
+With --measure the same schedule is timed again and again: visit 7 of one replay is visit 7 of any other,
+so what differs between replays is noise, and is taken out. `trapline compare` tells two such files apart.")]
     Replay(ReplayArgs),
     /// Print statistics of traces: where the time went, what traps and switches cost
     #[command(after_help = "\
@@ -80,15 +95,27 @@ Examples:
     /// Write a report of traces: one self-contained HTML page, and each plot as PNG and SVG
     #[command(after_help = "Example: trapline report open.trap protected.trap -o report")]
     Report(ReportArgs),
-    /// Print how two traces differ, metric by metric; with --fail-over, exit 3 on a regression
+    /// Print how two traces or two measurements differ, metric by metric; exit 3 on a regression
     #[command(after_help = "\
 Examples:
   trapline compare base.trap new.trap
-  trapline compare base.trap new.trap --fail-over 5")]
+  trapline compare base.trap new.trap --fail-over 5
+  trapline compare base.json new.json
+
+Traces are of one run: without --fail-over they are only shown. Measurements (replay --measure -o FILE.json) are
+of many replays: each metric gets a verdict, and a regression is exit 3 unless it is within --fail-over.")]
     Compare(CompareArgs),
     /// Print the protocol of a run: what kernel, hardware and program do in turn (OSTEP figure 6.3)
     #[command(after_help = "Example: trapline timeline demo.trap --from 100ms --limit 30")]
     Timeline(TimelineArgs),
+    /// Write a trace in a form that other programs read: as strace would have printed it, a table, or events for Perfetto
+    #[command(after_help = "\
+Examples:
+  trapline export ls.trap --format strace -o ls.txt
+  trapline export ls.trap -f strace --timestamps start --durations -e %file | less
+  trapline export ls.trap -f csv --table switches
+  trapline export ls.trap -f perfetto -o ls.json")]
+    Export(ExportArgs),
     /// List the programs that come with the mini-kernel
     #[command(after_help = "\
 Example: trapline guests
@@ -124,15 +151,24 @@ pub(crate) struct DemoArgs {
 pub(crate) struct ReplayArgs {
     /// Trace folder
     pub(crate) trace: PathBuf,
-    /// Replay so many times; the first difference ends it
-    #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..))]
-    pub(crate) times: u32,
+    /// Replay so many times; the first difference ends it [default: 1, with --measure 20]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
+    pub(crate) times: Option<u32>,
+    /// Time every visit to the kernel and every context switch in each replay, and print what they cost
+    #[arg(long, conflicts_with = "to")]
+    pub(crate) measure: bool,
+    /// Also write what was measured to this file, which must not exist, for `trapline compare`
+    #[arg(short, long, value_name = "FILE.json", requires = "measure")]
+    pub(crate) output: Option<PathBuf>,
     /// Give up when nothing happens for this long, and twenty times what it took in the recording
     #[arg(long, value_name = "TIME", default_value = "60s", value_parser = parse_duration)]
     pub(crate) patience: Nanos,
     /// Also replay what could harm this host: a trace with another kernel than this version's, or without kernel protection
     #[arg(long)]
     pub(crate) trust: bool,
+    /// Also replay on a CPU that cannot do all that the recorded one could; a program that chose its code by that diverges
+    #[arg(long)]
+    pub(crate) any_cpu: bool,
     /// Stop behind this event and show registers, code, memory map and processes; a number, or a time as 12.5ms for the last
     /// event until then
     #[arg(long, value_name = "EVENT", value_parser = parse_at, conflicts_with = "times")]
@@ -144,7 +180,7 @@ pub(crate) struct ReplayArgs {
     /// Show memory, too: LENGTH bytes from ADDRESS on (0x for hexadecimal), as the running thread sees it
     #[arg(long, value_name = "ADDRESS:LENGTH", value_parser = parse_range, requires = "to")]
     pub(crate) memory: Vec<Wanted>,
-    /// Print JSON: an array with an object per replay, times in nanoseconds; with --to one object
+    /// Print JSON: an array with an object per replay, times in nanoseconds; with --to or --measure one object
     #[arg(long)]
     pub(crate) json: bool,
 }
@@ -174,11 +210,12 @@ pub(crate) struct ReportArgs {
 /// Options of `compare`.
 #[derive(Args, Debug)]
 pub(crate) struct CompareArgs {
-    /// Trace folder to compare with
+    /// Trace folder or measurement file to compare with
     pub(crate) base: PathBuf,
-    /// Trace folder to compare
+    /// Trace folder or measurement file to compare
     pub(crate) new: PathBuf,
-    /// Exit 3 when a metric is worse by more than this. Times of one run are noisy: counts can be gated tightly
+    /// Exit 3 when a metric is worse by more than this. Of traces, counts and shares are held against it; of measurements, times
+    /// [default for measurements: 5]
     #[arg(long, value_name = "PERCENT", value_parser = parse_percent)]
     pub(crate) fail_over: Option<f64>,
     /// Print JSON

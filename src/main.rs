@@ -10,6 +10,7 @@ mod exit;
 mod from_text;
 mod images;
 mod machine_options;
+mod output;
 mod run_machine;
 mod scenario;
 mod size;

@@ -64,7 +64,10 @@ fn a_wrong_command_line_is_status_2_and_writes_nothing_to_stdout() {
         &["record", "--job", " "],
         &["record", "--quantum", "10", "--", "spin"],
         &["record", "--quantum", "0ms", "--", "spin"],
-        &["record", "--kernel", "linux", "--", "ls"],
+        &["record", "--kernel", "linux", "--seed", "1", "--", "ls"],
+        &["record", "-e", "no_such_call", "--", "ls"],
+        &["record", "-p", "0"],
+        &["record", "-p", "1", "--", "ls"],
         &["record", "--scheduler", "best", "--", "spin"],
         &["record", "--env", "NAME", "--", "spin"],
         &["record", "--memory", "256", "--", "spin"],
@@ -82,8 +85,16 @@ fn a_wrong_command_line_is_status_2_and_writes_nothing_to_stdout() {
 }
 
 #[test]
-fn a_kernel_that_is_not_there_yet_is_refused_in_one_line() {
-    let ran = run(&["record", "--kernel", "linux", "--", "ls"]);
+fn options_of_one_kernel_for_the_other_are_refused_in_one_line() {
+    let ran = run(&[
+        "record",
+        "--kernel",
+        "linux",
+        "--quantum",
+        "5ms",
+        "--",
+        "ls",
+    ]);
     assert_eq!((ran.status, ran.stdout.as_str()), (Some(2), ""));
     assert_eq!(ran.stderr.lines().count(), 1, "{}", ran.stderr);
     assert!(ran.stderr.contains("--kernel mini"), "{}", ran.stderr);

@@ -6,10 +6,10 @@ use std::path::Path;
 
 use trapline_trace_format::event::{Nanos, ProcessId};
 use trapline_trace_format::folder::Trace;
-use trapline_trace_format::meta::Meta;
+use trapline_trace_format::meta::{Meta, Target};
 
 use crate::error::AnalyzerError;
-use crate::summary::{PlotData, Summary};
+use crate::summary::{Part, PlotData, Summary};
 use crate::tables::{self, Tables};
 use crate::{plot_data, statistics};
 use trapline_trace_format::maps::Mapping;
@@ -58,6 +58,11 @@ impl Analysis {
         self.incomplete.as_deref()
     }
 
+    /// Its tables.
+    pub(crate) fn tables(&self) -> &Tables {
+        &self.tables
+    }
+
     /// All statistics of the trace.
     ///
     /// # Errors
@@ -72,7 +77,8 @@ impl Analysis {
             name: self.name.clone(),
             meta: self.meta.clone(),
             incomplete: self.incomplete.clone(),
-            wall_ns: statistics::partition::wall_ns(&partition),
+            wall_ns: self.wall_ns(&partition)?,
+            linux: statistics::linux::linux(tables, &self.meta.target)?,
             overhead: statistics::overhead::overhead(&partition),
             causes,
             syscalls: statistics::syscalls::syscalls(tables)?,
@@ -84,6 +90,18 @@ impl Analysis {
             threads,
             quantum: statistics::quantum::quantum(tables, &self.meta.target)?,
             partition,
+        })
+    }
+
+    /// On the mini-kernel what the parts add up to. On Linux, where they do not add up to time on the clock, the time of the
+    /// last event, or the recorder's word for it.
+    fn wall_ns(&self, partition: &[Part]) -> Result<Nanos, AnalyzerError> {
+        Ok(match self.meta.target {
+            Target::Mini { .. } => statistics::partition::wall_ns(partition),
+            Target::Linux { .. } => {
+                let last_ns = statistics::linux::wall_ns(&self.tables)?;
+                last_ns.max(self.meta.wall_ns)
+            }
         })
     }
 
@@ -105,6 +123,8 @@ impl Analysis {
     /// # Errors
     /// As [`Analysis::summary`].
     pub fn plot_data(&self) -> Result<PlotData, AnalyzerError> {
-        plot_data::plot_data(&self.tables)
+        let partition = statistics::partition::parts(&self.tables)?;
+        let wall_ns = self.wall_ns(&partition)?;
+        plot_data::plot_data(&self.tables, &self.meta.target, &partition, wall_ns)
     }
 }

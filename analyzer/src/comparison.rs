@@ -1,4 +1,5 @@
-//! Two summaries beside each other, metric by metric, and what exceeds a limit.
+//! Two summaries beside each other, metric by metric, and what exceeds a limit. Of measurements, whose times are of many
+//! replays, see `comparison/measured.rs`.
 //!
 //! Key function: [`compare`]. Metrics are named `WHAT.WHICH.MEASURE`:
 //!
@@ -11,12 +12,19 @@
 //! | `overhead.probe.share` | share | neither |
 //! | `time.wall.total`, `time.user.total`, `time.kernel.total`, `time.switch.total` | nanoseconds | more |
 //! | `time.idle.total` | nanoseconds | neither |
+//! | `time.waiting.total` (Linux) | nanoseconds | more |
+//! | `time.blocked.total` (Linux) | nanoseconds | neither |
+//! | `account.minor_faults.count`, `account.major_faults.count` (Linux) | count | more |
+//! | `account.voluntary.count`, `account.involuntary.count` (Linux, the tracer's stops included) | count | neither |
+//! | `account.user.total`, `account.system.total` (Linux) | nanoseconds | more |
 //! | `visits.CAUSE.kernel_p50`, `switches.REASON.cost_p50` | nanoseconds | more |
 //!
 //! The limit holds for counts and shares that have a worse direction. A metric exceeds it when it is worse than the base
 //! by more than so many percent; where the base has none or zero, any occurrence is infinitely worse. Times are shown and
 //! never held against the limit: each is of a single run, and a single run says little about time.
 
+mod measured;
+mod rank_test;
 mod settings;
 
 use trapline_trace_format::event::{Cause, Nanos, SwitchReason};
@@ -24,7 +32,11 @@ use trapline_trace_format::meta::Witnesses;
 
 use self::settings::settings;
 use crate::statistics::partition::total_ns;
-use crate::summary::{Activity, Comparison, ComparisonRow, Polarity, Summary, Unit};
+use crate::summary::{
+    Activity, Comparison, ComparisonRow, LinuxStat, Polarity, Summary, SyscallStat, Unit, UsageStat,
+};
+
+pub use measured::{Measured, MeasuredComparison, MeasuredRow, Verdict, compare_measured};
 
 /// Holds `new` against `base`. With `fail_over_percent`, names the metrics that are worse by more than that.
 #[must_use]
@@ -62,8 +74,8 @@ fn counts(base: &Summary, new: &Summary) -> Vec<ComparisonRow> {
             &visits,
         ));
     }
-    for (number, name) in syscalls(base, new) {
-        let calls = |s: &Summary| find(&s.syscalls, |c| c.number == number).map(|c| c.kernel.count);
+    for name in syscalls(base, new) {
+        let calls = |s: &Summary| find(&s.syscalls, |c| c.name == name).map(|c| c.kernel.count);
         rows.push(count(format!("syscalls.{name}.count"), LOWER, &calls));
     }
     let errors = |s: &Summary| Some(s.syscalls.iter().map(|call| call.errors).sum());
@@ -109,8 +121,27 @@ fn counts(base: &Summary, new: &Summary) -> Vec<ComparisonRow> {
         Polarity::Neutral,
         &threads,
     ));
+    // The kernel's own word: also of a trace without times of switches or without events.
+    let mut account = |metric: &str, polarity, of: fn(&UsageStat) -> u64| {
+        let of = |s: &Summary| accounted(s).map(|linux| of(&linux.usage));
+        rows.push(count(metric.to_owned(), polarity, &of));
+    };
+    account("account.minor_faults.count", LOWER, |u| u.minor_faults);
+    account("account.major_faults.count", LOWER, |u| u.major_faults);
+    // The tracer's stops are in it.
+    account("account.voluntary.count", Polarity::Neutral, |u| {
+        u.voluntary
+    });
+    account("account.involuntary.count", Polarity::Neutral, |u| {
+        u.involuntary
+    });
     rows.retain(|row| row.base.is_some() || row.new.is_some());
     rows
+}
+
+/// What Linux says, if it has an account of anyone.
+fn accounted(summary: &Summary) -> Option<&LinuxStat> {
+    summary.linux.as_ref().filter(|linux| linux.accounts > 0)
 }
 
 fn shares(base: &Summary, new: &Summary) -> [ComparisonRow; 2] {
@@ -144,7 +175,7 @@ fn times(base: &Summary, new: &Summary) -> Vec<ComparisonRow> {
         })
     };
     let mut rows = vec![
-        total("time.wall.total", LOWER, |_| true),
+        time("time.wall.total".to_owned(), LOWER, &|s| Some(s.wall_ns)),
         total("time.user.total", LOWER, |activity| {
             matches!(activity, Activity::User { .. })
         }),
@@ -158,6 +189,23 @@ fn times(base: &Summary, new: &Summary) -> Vec<ComparisonRow> {
             *activity == Activity::Idle
         }),
     ];
+    for (metric, polarity, chosen) in [
+        (
+            "time.waiting.total",
+            LOWER,
+            is_waiting as fn(&Activity) -> bool,
+        ),
+        ("time.blocked.total", Polarity::Neutral, is_blocked),
+    ] {
+        let of = |s: &Summary| s.linux.as_ref().map(|_| total_ns(&s.partition, chosen));
+        rows.push(time(metric.to_owned(), polarity, &of));
+    }
+    let mut account = |metric: &str, of: fn(&UsageStat) -> Nanos| {
+        let of = |s: &Summary| accounted(s).map(|linux| of(&linux.usage));
+        rows.push(time(metric.to_owned(), LOWER, &of));
+    };
+    account("account.user.total", |u| u.user_ns);
+    account("account.system.total", |u| u.system_ns);
     for cause in Cause::ALL {
         let p50 = |s: &Summary| find(&s.causes, |c| c.cause == cause).map(|c| c.kernel.p50_ns);
         rows.push(time(
@@ -167,7 +215,11 @@ fn times(base: &Summary, new: &Summary) -> Vec<ComparisonRow> {
         ));
     }
     for reason in SwitchReason::ALL {
-        let p50 = |s: &Summary| find(&s.switches, |w| w.reason == reason).map(|w| w.cost.p50_ns);
+        // What a switch costs, Linux does not tell.
+        let p50 = |s: &Summary| {
+            let stat = find(&s.switches, |w| w.reason == reason);
+            stat.filter(|_| s.linux.is_none()).map(|w| w.cost.p50_ns)
+        };
         rows.push(time(
             format!("switches.{}.cost_p50", reason.word()),
             LOWER,
@@ -178,19 +230,28 @@ fn times(base: &Summary, new: &Summary) -> Vec<ComparisonRow> {
     rows
 }
 
+fn is_waiting(activity: &Activity) -> bool {
+    matches!(activity, Activity::Waiting { .. })
+}
+
+fn is_blocked(activity: &Activity) -> bool {
+    matches!(activity, Activity::Blocked { .. })
+}
+
 const LOWER: Polarity = Polarity::LowerIsBetter;
 
 fn find<T>(rows: &[T], wanted: impl Fn(&&T) -> bool) -> Option<&T> {
     rows.iter().find(wanted)
 }
 
-/// Numbers and names of the system calls that occur in either, by number.
-fn syscalls(base: &Summary, new: &Summary) -> Vec<(i32, String)> {
+/// Names of the system calls that occur in either, by number.
+fn syscalls(base: &Summary, new: &Summary) -> Vec<String> {
     let both = base.syscalls.iter().chain(&new.syscalls);
-    let mut calls: Vec<_> = both.map(|call| (call.number, call.name.clone())).collect();
+    let key = |call: &SyscallStat| (call.abi, call.number, call.name.clone());
+    let mut calls: Vec<_> = both.map(key).collect();
     calls.sort();
-    calls.dedup_by_key(|(number, _)| *number);
-    calls
+    calls.dedup();
+    calls.into_iter().map(|(.., name)| name).collect()
 }
 
 fn row(

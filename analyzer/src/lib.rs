@@ -16,7 +16,10 @@
 mod analysis;
 pub mod comparison;
 mod error;
+pub mod export;
+mod measurement;
 mod plot_data;
+mod protocol;
 mod statistics;
 pub mod summary;
 mod syscall_names;
@@ -26,7 +29,10 @@ mod testing;
 
 pub use analysis::Analysis;
 pub use comparison::compare;
+pub use comparison::{Measured, MeasuredComparison, MeasuredRow, Verdict, compare_measured};
 pub use error::AnalyzerError;
+pub use measurement::{About, measurement};
+pub use protocol::Protocol;
 pub use summary::{Comparison, PlotData, Summary};
 pub use syscall_names::syscall_name;
 pub use trapline_trace_format::maps::Mapping;

@@ -7,6 +7,7 @@ use std::collections::HashMap;
 
 use polars::prelude::{DataFrame, LazyFrame, col};
 use trapline_trace_format::event::{Nanos, SwitchReason};
+use trapline_trace_format::meta::Target;
 
 use crate::error::AnalyzerError;
 use crate::statistics::memory::Peak;
@@ -21,24 +22,28 @@ use trapline_trace_format::maps::Mapping;
 const MAX_SYSCALLS: usize = 8;
 
 /// The data of all plots.
-pub(crate) fn plot_data(tables: &Tables) -> Result<PlotData, AnalyzerError> {
-    let partition = statistics::partition::parts(tables)?;
-    let wall_ns = statistics::partition::wall_ns(&partition);
+pub(crate) fn plot_data(
+    tables: &Tables,
+    target: &Target,
+    partition: &[Part],
+    wall_ns: Nanos,
+) -> Result<PlotData, AnalyzerError> {
     let (slices, slices_end_ns) = first_rows(&tables.slices, SLICE, "start_ns", wall_ns)?;
     let (visits, visits_end_ns) = first_rows(&tables.visits, VISIT, "enter_ns", wall_ns)?;
     let shown_ns = slices_end_ns.min(visits_end_ns);
+    let switch_times = match target {
+        Target::Mini { .. } => statistics::switches::costs(tables)?,
+        Target::Linux { .. } => statistics::linux::away_times(tables)?,
+    };
     let of_reason = |(reason, costs): (SwitchReason, Vec<Nanos>)| (reason, buckets(&costs));
     Ok(PlotData {
         slices: to_slices(&slices, shown_ns)?,
         visits: to_visits(&visits, shown_ns)?,
         shown_ns,
         syscall_costs: syscall_costs(tables)?,
-        switch_costs: statistics::switches::costs(tables)?
-            .into_iter()
-            .map(of_reason)
-            .collect(),
+        switch_costs: switch_times.into_iter().map(of_reason).collect(),
         quanta: buckets(&statistics::quantum::lengths(tables)?),
-        memory: memory(tables, &partition)?,
+        memory: memory(tables, partition)?,
     })
 }
 
@@ -111,7 +116,7 @@ fn syscall_costs(tables: &Tables) -> Result<Vec<(String, Vec<Bucket>)>, Analyzer
         .into_iter()
         .take(MAX_SYSCALLS);
     Ok(calls
-        .map(|(number, times)| (syscall_name(number), buckets(&times)))
+        .map(|(abi, number, times)| (syscall_name(abi, number), buckets(&times)))
         .collect())
 }
 

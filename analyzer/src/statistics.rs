@@ -3,6 +3,7 @@
 
 pub(crate) mod causes;
 pub(crate) mod distribution;
+pub(crate) mod linux;
 pub(crate) mod memory;
 pub(crate) mod overhead;
 pub(crate) mod partition;

@@ -4,13 +4,15 @@
 //! said of processes and threads, `summary/plot_data.rs` what pictures need on top; `statistics/*` compute each part,
 //! `comparison.rs` compares two of them.
 
+mod linux;
 mod lives;
 mod plot_data;
 
 use serde::{Deserialize, Serialize};
-use trapline_trace_format::event::{Cause, Nanos, SwitchReason};
+use trapline_trace_format::event::{Abi, Cause, Nanos, SwitchReason};
 use trapline_trace_format::meta::Meta;
 
+pub use linux::{AwayStat, LinuxStat, SignalStat, UsageStat};
 pub use lives::{BlockedStat, PageFaults, ProcessStat, ThreadStat};
 pub use plot_data::{Bucket, MemoryColumn, MemoryPicture, PlotData, Slice, Visit};
 
@@ -23,9 +25,10 @@ pub struct Summary {
     pub meta: Meta,
     /// What is wrong with the trace, when only its intact prefix could be read. One line.
     pub incomplete: Option<String>,
-    /// Time covered, from the start of the trace to the last event. The parts of `partition` add up to exactly this.
+    /// Time covered, from the start of the trace to the last event. On the mini-kernel the parts of `partition` add up to
+    /// exactly this.
     pub wall_ns: Nanos,
-    /// Every nanosecond of the run, each in exactly one part.
+    /// Every nanosecond of the run, each in exactly one part; on Linux every nanosecond of each thread's life.
     pub partition: Vec<Part>,
     /// Share of the time not spent in user mode.
     pub overhead: Overhead,
@@ -47,6 +50,9 @@ pub struct Summary {
     pub threads: Vec<ThreadStat>,
     /// How long quanta were beside what was asked. None when no quantum expired.
     pub quantum: Option<QuantumStat>,
+    /// What only Linux tells. None on the mini-kernel.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub linux: Option<LinuxStat>,
 }
 
 /// A share of the wall time.
@@ -79,6 +85,16 @@ pub enum Activity {
     Switch,
     /// Had nothing to run.
     Idle,
+    /// Had no time for the thread, which was ready (Linux).
+    Waiting {
+        /// Which thread.
+        thread: u32,
+    },
+    /// Was not wanted by the thread, which waited for something (Linux).
+    Blocked {
+        /// Which thread.
+        thread: u32,
+    },
     /// Was held by the tracer (seen stops plus their calibrated hidden cost).
     Tracer,
 }
@@ -90,7 +106,7 @@ pub struct Overhead {
     pub without_probe: f64,
     /// (kernel + switch + tracer) / (user + kernel + switch + tracer): the same, the probe effect included. 0 to 1.
     pub with_probe: f64,
-    /// tracer / wall: the probe effect. 0 to 1.
+    /// tracer / all parts together (the wall time; on Linux the threads' lives): the probe effect. 0 to 1.
     pub probe_share: f64,
 }
 
@@ -129,7 +145,10 @@ pub struct CauseStat {
 /// All visits of one system call.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct SyscallStat {
-    /// Its number in the Linux x86-64 ABI.
+    /// The table of its number.
+    #[serde(default)]
+    pub abi: Abi,
+    /// Its number in that table.
     pub number: i32,
     /// Its name, or `#NUMBER`.
     pub name: String,
@@ -141,6 +160,9 @@ pub struct SyscallStat {
     pub kernel: Distribution,
     /// What the caller waits: entry, handler, blocking, other threads' turns, exit. Only of calls that returned.
     pub elapsed: Distribution,
+    /// The same with the tracer's time in it, as the clock on the wall shows it.
+    #[serde(default)]
+    pub by_clock: Distribution,
 }
 
 /// A system call that the kernel did not know (ENOSYS), as one program made it.

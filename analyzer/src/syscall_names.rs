@@ -1,12 +1,17 @@
-//! Names of the system calls of the Linux x86-64 ABI.
+//! How a system call is called in tables and reports.
 
-/// The name of system call `number`, or `#NUMBER` if there is none.
+use trapline_trace_format::event::Abi;
+
+/// The name of system call `number` in the table `abi`, with the table behind an `@` when it is not x86-64's (`read@i386`);
+/// `#NUMBER` if there is none.
 #[must_use]
-pub fn syscall_name(number: i32) -> String {
-    let known = usize::try_from(number)
-        .ok()
-        .and_then(syscalls::x86_64::Sysno::new);
-    known.map_or_else(|| format!("#{number}"), |call| call.name().to_owned())
+pub fn syscall_name(abi: Abi, number: i32) -> String {
+    let name = trapline_calls::name(abi, number)
+        .map_or_else(|| format!("#{number}"), |name| name.to_owned());
+    match abi {
+        Abi::X86_64 => name,
+        Abi::I386 | Abi::X32 => format!("{name}@{}", abi.word()),
+    }
 }
 
 #[cfg(test)]
@@ -15,10 +20,17 @@ mod tests {
 
     #[test]
     fn names_are_those_of_linux_and_numbers_without_one_are_shown() {
-        assert_eq!(syscall_name(0), "read");
-        assert_eq!(syscall_name(24), "sched_yield");
-        assert_eq!(syscall_name(231), "exit_group");
-        assert_eq!(syscall_name(100_000), "#100000");
-        assert_eq!(syscall_name(-1), "#-1");
+        let name = |number| syscall_name(Abi::X86_64, number);
+        assert_eq!(name(0), "read");
+        assert_eq!(name(24), "sched_yield");
+        assert_eq!(name(231), "exit_group");
+        assert_eq!(name(100_000), "#100000");
+        assert_eq!(name(-1), "#-1");
+    }
+
+    #[test]
+    fn calls_of_another_table_say_so() {
+        assert_eq!(syscall_name(Abi::I386, 3), "read@i386");
+        assert_eq!(syscall_name(Abi::X32, 0x4000_0000), "read@x32");
     }
 }

@@ -1,12 +1,14 @@
 //! The tables of a trace: what its events say, one row per visit, switch, slice, thread, process, program, change of a
-//! memory map, signal and part of the time.
+//! memory map, signal, part of the time, account, page fault and tally.
 //!
-//! Key type: [`Tables`], which `store.rs` loads from Parquet files or makes from the log. `fold.rs` turns events into
-//! rows; the files named like a table turn its rows into a dataframe and say what each column means.
+//! Key type: [`Tables`], which `store.rs` loads from Parquet files or makes from the log. `fold.rs` (mini-kernel)
+//! and `linux.rs` turn events into rows; the files named like a table turn its rows into a dataframe and say what each column means.
 
 mod columns;
+pub(crate) mod faults;
 mod fold;
 pub(crate) mod lifecycle;
+pub(crate) mod linux;
 mod lives;
 pub(crate) mod memory;
 mod order;
@@ -20,9 +22,11 @@ mod slices;
 pub(crate) mod status;
 mod store;
 mod switches;
+mod tallies;
 #[cfg(test)]
 mod tests;
 mod threads;
+mod usage;
 mod visits;
 
 use polars::prelude::{DataFrame, IntoLazy, LazyFrame, PolarsResult};
@@ -41,10 +45,13 @@ pub(crate) struct Tables {
     pub(crate) memory: LazyFrame,
     pub(crate) signals: LazyFrame,
     pub(crate) partition: LazyFrame,
+    pub(crate) usage: LazyFrame,
+    pub(crate) faults: LazyFrame,
+    pub(crate) tallies: LazyFrame,
 }
 
 /// How many tables there are.
-const COUNT: usize = 9;
+const COUNT: usize = 12;
 
 /// The dataframes of all tables, in the order of [`NAMES`].
 fn frames(rows: rows::Rows) -> PolarsResult<[DataFrame; COUNT]> {
@@ -58,6 +65,9 @@ fn frames(rows: rows::Rows) -> PolarsResult<[DataFrame; COUNT]> {
         memory,
         signals,
         partition,
+        usage,
+        faults,
+        tallies,
     } = rows;
     Ok([
         visits::frame(visits)?,
@@ -69,11 +79,14 @@ fn frames(rows: rows::Rows) -> PolarsResult<[DataFrame; COUNT]> {
         memory::frame(&memory)?,
         signals::frame(&signals)?,
         partition::frame(&partition)?,
+        usage::frame(&usage)?,
+        faults::frame(&faults)?,
+        tallies::frame(&tallies)?,
     ])
 }
 
 /// File names of the tables.
-const NAMES: [&str; COUNT] = [
+pub(crate) const NAMES: [&str; COUNT] = [
     "visits.parquet",
     "switches.parquet",
     "slices.parquet",
@@ -83,6 +96,9 @@ const NAMES: [&str; COUNT] = [
     "memory.parquet",
     "signals.parquet",
     "partition.parquet",
+    "usage.parquet",
+    "faults.parquet",
+    "tallies.parquet",
 ];
 
 impl Tables {
@@ -97,6 +113,9 @@ impl Tables {
             memory,
             signals,
             partition,
+            usage,
+            faults,
+            tallies,
         ] = queries;
         Self {
             visits,
@@ -108,6 +127,9 @@ impl Tables {
             memory,
             signals,
             partition,
+            usage,
+            faults,
+            tallies,
         }
     }
 

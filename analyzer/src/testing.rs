@@ -5,7 +5,8 @@ use trapline_trace_format::event::{
     Role, Seen, SignalAction, SpaceId, SwitchReason, ThreadId, Trap, Waits,
 };
 use trapline_trace_format::meta::{
-    Calibration, ConsoleInput, FORMAT_VERSION, Host, Job, Meta, Outcome, Target, Witnesses,
+    Availability, Calibration, ConsoleInput, Detail, FORMAT_VERSION, Host, Job, Meta, Outcome,
+    Target, Witnesses,
 };
 
 pub(crate) fn meta(outcome: Outcome) -> Meta {
@@ -35,6 +36,7 @@ pub(crate) fn meta(outcome: Outcome) -> Meta {
             kernel: "6.18".to_owned(),
             clock: "tsc".to_owned(),
             hypervisor: None,
+            processor: None,
         },
         calibration: Calibration::default(),
         outcome,
@@ -45,6 +47,23 @@ pub(crate) fn meta(outcome: Outcome) -> Meta {
         witnesses: Witnesses::NotCompared,
         tables: Default::default(),
         replay: Default::default(),
+        replay_data: Default::default(),
+    }
+}
+
+/// Of a program on Linux; the host tells of switches and page faults.
+pub(crate) fn linux_meta(outcome: Outcome) -> Meta {
+    Meta {
+        target: Target::Linux {
+            command: vec!["make".to_owned()],
+            attached: Vec::new(),
+            filter: None,
+            follow: true,
+            detail: Detail::Events,
+            switches: Availability::Available,
+            page_faults: Availability::Available,
+        },
+        ..meta(outcome)
     }
 }
 

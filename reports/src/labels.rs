@@ -18,9 +18,9 @@ const MAX_JOB: usize = 60;
 pub(crate) fn thread(summary: &Summary, id: u32) -> String {
     match summary.threads.iter().find(|t| t.thread == id) {
         Some(t) if t.process == id => named(&t.name, id),
-        Some(t) => format!("{} ({}/{id})", escape_short(&t.name, MAX_NAME), t.process),
+        Some(t) => format!("{} ({}/{})", name(&t.name), number(t.process), number(id)),
         None if id == 0 => "idle".to_owned(),
-        None => format!("thread {id}"),
+        None => format!("thread {}", number(id)),
     }
 }
 
@@ -29,13 +29,23 @@ pub(crate) fn process(summary: &Summary, id: u32) -> String {
     match summary.processes.iter().find(|p| p.process == id) {
         Some(p) => named(&p.name, id),
         None if id == 0 => "the kernel".to_owned(),
-        None => format!("process {id}"),
+        None => format!("process {}", number(id)),
     }
 }
 
 /// A program's name with the number of the process that runs it.
 pub(crate) fn named(name: &str, id: u32) -> String {
-    format!("{} ({id})", self::name(name))
+    format!("{} ({})", self::name(name), number(id))
+}
+
+/// The number of a thread or process, as `77`; on Linux, for the second one of the host's number in a trace, `77#2`.
+pub(crate) fn number(id: u32) -> String {
+    // What no host's number reaches: see `tables/linux.rs` of the analyzer.
+    const NUMBERS: u32 = 1 << 22;
+    match id / NUMBERS {
+        0 => id.to_string(),
+        before => format!("{}#{}", id % NUMBERS, before + 1),
+    }
 }
 
 /// A program's name, safe to show.
@@ -72,6 +82,8 @@ pub(crate) fn activity(summary: &Summary, activity: &Activity) -> String {
         Activity::Kernel { cause: of, .. } => format!("kernel: {}", cause(*of)),
         Activity::Switch => "switch".to_owned(),
         Activity::Idle => "idle".to_owned(),
+        Activity::Waiting { .. } => "waiting for a CPU".to_owned(),
+        Activity::Blocked { .. } => "blocked".to_owned(),
         Activity::Tracer => "tracer (probe effect)".to_owned(),
     }
 }

@@ -4,6 +4,7 @@
 //! - [`plots`]: the pictures, each drawn once and rendered as SVG or PNG.
 //! - [`page`]: one self-contained HTML file of one or several traces.
 //! - [`disassembly`]: machine code around an instruction pointer.
+//! - [`trace_events`]: events for Perfetto's user interface.
 //! - [`units`]: how durations, shares and counts are written, everywhere alike.
 //!
 //! Neighbours: `trapline-analyzer` computes what is shown here; the command line decides where it goes. Strings that
@@ -17,6 +18,7 @@ mod partition;
 pub mod plots;
 mod tables;
 pub mod text;
+pub mod trace_events;
 mod tree;
 pub mod units;
 

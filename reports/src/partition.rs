@@ -1,4 +1,5 @@
-//! The wall-time partition as rows to show: user time by process, kernel time by cause, switch, idle, tracer.
+//! The wall-time partition as rows to show: user time by process, kernel time by cause, switch, idle, tracer. On Linux the
+//! threads' lives instead of the wall time, with waiting and blocked.
 //!
 //! Key type: [`Share`]. The percentages are rounded together (largest remainder), so that what is shown adds up to
 //! 100.0 % as the nanoseconds add up to the wall time.
@@ -131,6 +132,8 @@ fn merged(activity: &Activity, process_of: &HashMap<u32, u32>) -> Activity {
         Activity::User { thread } => Activity::User {
             thread: process_of.get(thread).copied().unwrap_or(*thread),
         },
+        Activity::Waiting { .. } => Activity::Waiting { thread: 0 },
+        Activity::Blocked { .. } => Activity::Blocked { thread: 0 },
         other => other.clone(),
     }
 }
@@ -147,7 +150,9 @@ fn order(places: &HashMap<u32, usize>, activity: &Activity) -> (u8, usize, u32) 
         }
         Activity::Switch => (2, 0, 0),
         Activity::Idle => (3, 0, 0),
-        Activity::Tracer => (4, 0, 0),
+        Activity::Waiting { .. } => (4, 0, 0),
+        Activity::Blocked { .. } => (5, 0, 0),
+        Activity::Tracer => (6, 0, 0),
     }
 }
 

@@ -2,6 +2,8 @@
 //!
 //! Key type: [`Table`]. A new statistic gets its table here, once.
 
+pub(crate) mod linux;
+
 use std::borrow::Cow;
 
 use trapline_analyzer::summary::{
@@ -89,7 +91,12 @@ pub(crate) fn causes(summary: &Summary) -> Table {
     });
     Table {
         title: "Kernel visits by cause",
-        note: "CPU time in the kernel per visit: entry, handler, exit; without switches away and without the tracer.".into(),
+        note: if linux::had(&summary.meta.target).switches {
+            "CPU time in the kernel per visit: entry, handler, exit; without switches away and without the tracer."
+        } else {
+            "Time in the kernel per visit by the clock, time blocked included, without the tracer."
+        }
+        .into(),
         columns: with_distribution(&[Column::Words("cause")], &[Column::Numbers("of CPU")]),
         rows: rows.collect(),
     }
@@ -97,6 +104,9 @@ pub(crate) fn causes(summary: &Summary) -> Table {
 
 /// System calls, most kernel time first.
 pub(crate) fn syscalls(summary: &Summary) -> Table {
+    if summary.linux.is_some() {
+        return linux::syscalls(summary);
+    }
     let rows = summary.syscalls.iter().map(|stat| {
         let mut cells = vec![escape_short(&stat.name, 24)];
         cells.extend(distribution(&stat.kernel));
@@ -122,6 +132,9 @@ pub(crate) fn syscalls(summary: &Summary) -> Table {
 
 /// Context switches by reason.
 pub(crate) fn switches(summary: &Summary) -> Table {
+    if let Some(linux) = &summary.linux {
+        return linux::switches(linux);
+    }
     let rows = summary.switches.iter().map(|stat| {
         let voluntary = if stat.voluntary {
             "voluntary"
@@ -149,6 +162,18 @@ pub(crate) fn processes(summary: &Summary) -> Table {
             units::things(tree.left_out as u64, "process", "processes")
         )
     });
+    if summary.linux.is_some() {
+        return Table {
+            title: "Processes and threads",
+            note: format!("{}{}", linux::PROCESS_NOTE, left_out.unwrap_or_default()).into(),
+            columns: linux::PROCESS_COLUMNS.to_vec(),
+            rows: tree
+                .rows
+                .iter()
+                .map(|row| linux::tree_row(summary, row))
+                .collect(),
+        };
+    }
     Table {
         title: "Processes and threads",
         note: format!(
@@ -178,12 +203,14 @@ pub(crate) fn processes(summary: &Summary) -> Table {
     }
 }
 
+/// What was mostly waited for.
+fn mostly(blocked: &[BlockedStat]) -> String {
+    let most = blocked.first().and_then(|stat| stat.waits);
+    most.map_or(String::new(), |waits| waits.word().to_owned())
+}
+
 fn tree_row(summary: &Summary, row: &Row<'_>) -> Vec<String> {
     let optional = |ns: Option<i64>| ns.map_or(NONE.to_owned(), duration);
-    let mostly = |blocked: &[BlockedStat]| {
-        let most = blocked.first().and_then(|stat| stat.waits);
-        most.map_or(String::new(), |waits| waits.word().to_owned())
-    };
     let indented = |name: String| format!("{}{name}", "  ".repeat(row.depth));
     match row.of {
         Of::Process(p) => {
@@ -247,8 +274,13 @@ pub(crate) fn blocked(summary: &Summary) -> Table {
     });
     Table {
         title: "What threads waited for",
-        note: "Time blocked of all threads together, by the clock: the tracer's time is in it."
-            .into(),
+        note: match summary.linux {
+            Some(_) => "Time blocked of all threads together, until they had a CPU again.",
+            None => {
+                "Time blocked of all threads together, by the clock: the tracer's time is in it."
+            }
+        }
+        .into(),
         columns: vec![
             Column::Words("wait"),
             Column::Words("for"),
@@ -262,7 +294,8 @@ pub(crate) fn blocked(summary: &Summary) -> Table {
 /// What came of page faults, as a sentence. None when there were none.
 pub(crate) fn page_faults(summary: &Summary) -> Option<String> {
     let faults = summary.page_faults;
-    (faults != PageFaults::default()).then(|| {
+    // Linux has a table of them.
+    (summary.linux.is_none() && faults != PageFaults::default()).then(|| {
         format!(
             "Page faults: {} resolved (the kernel put a page there and the program went on), {} refused (the program \
              got a signal).",

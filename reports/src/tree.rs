@@ -44,8 +44,12 @@ pub(crate) enum Of<'a> {
 
 /// The tree of a trace.
 pub(crate) fn tree(summary: &Summary) -> Tree<'_> {
-    let by_id: HashMap<u32, &ProcessStat> =
-        summary.processes.iter().map(|p| (p.process, p)).collect();
+    let by_id: ById<'_> = summary
+        .processes
+        .iter()
+        .enumerate()
+        .map(|(place, process)| (process.process, (place, process)))
+        .collect();
     let shown = shown(summary, &by_id);
     let mut children: HashMap<u32, Vec<&ProcessStat>> = HashMap::new();
     for process in summary
@@ -53,7 +57,7 @@ pub(crate) fn tree(summary: &Summary) -> Tree<'_> {
         .iter()
         .filter(|p| shown.contains(&p.process))
     {
-        let parent = above(process, &by_id)
+        let parent = above(process.process, &by_id)
             .find(|parent| shown.contains(&parent.process))
             .map_or(0, |parent| parent.process);
         children.entry(parent).or_default().push(process);
@@ -98,20 +102,23 @@ pub(crate) fn tree(summary: &Summary) -> Tree<'_> {
     tree
 }
 
-/// The processes above one, nearest first. Ids rise from parent to child; a trace that says otherwise gets a root.
-fn above<'a>(
-    process: &'a ProcessStat,
-    by_id: &'a HashMap<u32, &'a ProcessStat>,
-) -> impl Iterator<Item = &'a ProcessStat> {
-    let parent = |child: &&'a ProcessStat| {
+/// Each process by its id, with its place by arrival.
+type ById<'a> = HashMap<u32, (usize, &'a ProcessStat)>;
+
+/// The processes above one, nearest first. A parent arrives before its child; a trace that says otherwise gets a root.
+fn above<'a>(process: u32, by_id: &'a ById<'a>) -> impl Iterator<Item = &'a ProcessStat> {
+    let parent = |(place, child): &(usize, &'a ProcessStat)| {
         let parent = by_id.get(&child.parent).copied();
-        parent.filter(|parent| parent.process < child.process)
+        parent.filter(|(above, _)| above < place)
     };
-    std::iter::successors(Some(process), parent).skip(1)
+    let process = by_id.get(&process).copied();
+    std::iter::successors(process, parent)
+        .skip(1)
+        .map(|(_, process)| process)
 }
 
 /// The ids of the processes to show.
-fn shown(summary: &Summary, by_id: &HashMap<u32, &ProcessStat>) -> HashSet<u32> {
+fn shown(summary: &Summary, by_id: &ById<'_>) -> HashSet<u32> {
     if summary.processes.len() <= MAX_PROCESSES {
         return by_id.keys().copied().collect();
     }
@@ -120,7 +127,7 @@ fn shown(summary: &Summary, by_id: &HashMap<u32, &ProcessStat>) -> HashSet<u32> 
     busiest.truncate(MAX_PROCESSES);
     let mut shown: HashSet<u32> = busiest.iter().map(|process| process.process).collect();
     for process in busiest {
-        for parent in above(process, by_id) {
+        for parent in above(process.process, by_id) {
             if shown.len() >= MAX_ROWS || !shown.insert(parent.process) {
                 break;
             }

@@ -133,7 +133,7 @@ fn nothing_from_a_trace_reaches_the_terminal_unescaped() {
     let options = ProtocolOptions {
         from: 0,
         limit: None,
-        syscall_name: &|_| EVIL.to_owned(),
+        syscall_name: &|_, _| EVIL.to_owned(),
     };
     write_protocol(events, &options, &mut shown).unwrap();
     assert_tame(&String::from_utf8(shown).unwrap());
@@ -337,6 +337,7 @@ fn of_thousands_of_processes_the_busiest_are_shown_under_those_that_made_them() 
             parent: process - 1,
             user_ns: i64::from(process),
             kernel_ns: 0,
+            usage: None,
             killed_by: None,
             ..first.clone()
         })
@@ -354,7 +355,7 @@ fn options(limit: Option<usize>) -> ProtocolOptions<'static> {
     ProtocolOptions {
         from: 0,
         limit,
-        syscall_name: &|number| {
+        syscall_name: &|_, number| {
             if number == 39 {
                 "getpid".into()
             } else {
@@ -508,6 +509,7 @@ fn comparison() -> Comparison {
 
 fn nothing_happened() -> Summary {
     Summary {
+        linux: None,
         name: "empty.trap".to_owned(),
         meta: support::meta(0),
         incomplete: None,

@@ -1,12 +1,14 @@
 //! The options of `record`. Key types: [`RecordArgs`], and [`MachineArgs`], which a scenario file can say as well
 //! (`scenario.rs`); where both speak, the command line counts.
 
+use std::ffi::OsString;
 use std::path::PathBuf;
 
 use clap::{Args, ValueEnum};
 use serde::Deserialize;
 use trapline_trace_format::event::Nanos;
 
+use super::linux::LinuxArgs;
 use crate::duration::{parse_duration, parse_time};
 use crate::from_text;
 use crate::size::parse_size;
@@ -14,9 +16,10 @@ use crate::size::parse_size;
 /// Options of `record`.
 #[derive(Args, Debug)]
 pub(crate) struct RecordArgs {
-    /// Kernel to run the programs on
-    #[arg(long, value_enum, default_value_t = Kernel::Mini)]
-    pub(crate) kernel: Kernel,
+    /// Kernel to run the programs on [default: linux, unless the program is a built-in guest's name without a slash, or an
+    /// option of the machine is given: then mini]
+    #[arg(long, value_enum)]
+    pub(crate) kernel: Option<Kernel>,
     /// A program with its arguments, split and quoted as in a shell; repeat for programs that share the CPU
     #[arg(long, value_name = "'PROGRAM ARGS'", value_parser = parse_job)]
     pub(crate) job: Vec<Command>,
@@ -26,28 +29,45 @@ pub(crate) struct RecordArgs {
     /// Trace folder to make [default: the first program's or the scenario's name and .trap, or with a number]
     #[arg(short, long, value_name = "DIR")]
     pub(crate) output: Option<PathBuf>,
-    /// Witness outside of the kernel; none shows what tracing costs
-    #[arg(long, value_enum, default_value_t = TracerKind::Ptrace)]
-    pub(crate) tracer: TracerKind,
-    /// One program with its arguments, after all --job: a built-in guest by its name, a static program of this host by its
-    /// path, or with --root a program in there
+    /// Witness outside of the mini-kernel; none shows what tracing costs [default: ptrace]
+    #[arg(long, value_enum)]
+    pub(crate) tracer: Option<TracerKind>,
+    /// Whether the mini-kernel's trace gets what a replay needs; off shows what that costs [default: on]
+    #[arg(long, value_enum)]
+    pub(crate) replay_data: Option<Switch>,
+    /// Stop recording after this long. On linux the program goes on, and only its calls are no longer recorded; the
+    /// mini-kernel's machine ends
+    #[arg(long, value_name = "DURATION", value_parser = parse_duration)]
+    pub(crate) limit: Option<Nanos>,
+    /// One program with its arguments: any of this host, looked for in PATH; or for the mini-kernel, after all --job, a
+    /// built-in guest by its name, a static program by its path, or with --root a program in there
     #[arg(
         last = true,
         value_name = "PROGRAM ARGS",
-        required_unless_present_any = ["job", "scenario"]
+        required_unless_present_any = ["job", "scenario", "pid"]
     )]
-    pub(crate) program: Vec<String>,
+    pub(crate) program: Vec<OsString>,
+    /// What is recorded of programs on Linux
+    #[command(flatten)]
+    pub(crate) linux: LinuxArgs,
     /// What the machine consists of, and who runs next
     #[command(flatten)]
     pub(crate) machine: MachineArgs,
 }
 
 impl RecordArgs {
-    /// The programs of the command line with their arguments, in its order. Each names a program.
-    pub(crate) fn commands(&self) -> Vec<Vec<String>> {
-        let jobs = self.job.iter().map(|job| job.0.clone());
-        jobs.chain((!self.program.is_empty()).then(|| self.program.clone()))
-            .collect()
+    /// The first option that only the mini-kernel has.
+    pub(crate) fn of_the_machine(&self) -> Option<&'static str> {
+        let own = [
+            ("--job", !self.job.is_empty()),
+            ("--scenario", self.scenario.is_some()),
+            ("--tracer", self.tracer.is_some()),
+            ("--replay-data", self.replay_data.is_some()),
+        ];
+        let given = own.into_iter().find(|(_, is_given)| *is_given);
+        given
+            .map(|(name, _)| name)
+            .or_else(|| self.machine.first_given())
     }
 }
 
@@ -86,8 +106,9 @@ pub(crate) struct MachineArgs {
     /// Seed of everything random [default: 0]
     #[arg(long, value_name = "N")]
     pub(crate) seed: Option<u64>,
-    /// End the machine after this long, for programs that do not end by themselves
-    #[arg(long, value_name = "DURATION", value_parser = parse_duration)]
+    /// End the machine after this long, for programs that do not end by themselves; on the command line an option of both
+    /// kernels
+    #[arg(skip)]
     #[serde(deserialize_with = "from_text::duration")]
     pub(crate) limit: Option<Nanos>,
     /// Who runs next. Lengths, tickets and niceness of jobs are given in a scenario file [default: rr]
@@ -131,6 +152,32 @@ pub(crate) struct MachineArgs {
 const SCHEDULER: &str = "Scheduler";
 
 impl MachineArgs {
+    /// The first option that was given on the command line.
+    fn first_given(&self) -> Option<&'static str> {
+        let options = [
+            ("--root", self.root.is_some()),
+            ("--env", !self.env.is_empty()),
+            ("--stdin", self.stdin.is_some()),
+            ("--memory", self.memory.is_some()),
+            ("--disk-latency", self.disk_latency.is_some()),
+            ("--protect", self.protect.is_some()),
+            ("--tsc", self.tsc.is_some()),
+            ("--seed", self.seed.is_some()),
+            ("--scheduler", self.scheduler.is_some()),
+            ("--quantum", self.quantum.is_some()),
+            ("--tick", self.tick.is_some()),
+            ("--mlfq-levels", self.mlfq_levels.is_some()),
+            ("--mlfq-allotment", self.mlfq_allotment.is_some()),
+            ("--mlfq-growth", self.mlfq_growth.is_some()),
+            ("--mlfq-boost", self.mlfq_boost.is_some()),
+            ("--mlfq-old-rule-4", self.mlfq_old_rule_4),
+            ("--cfs-latency", self.cfs_latency.is_some()),
+            ("--cfs-min-granularity", self.cfs_min_granularity.is_some()),
+        ];
+        let given = options.into_iter().find(|(_, is_given)| *is_given);
+        given.map(|(name, _)| name)
+    }
+
     /// What is said here, and where nothing is, what `other` says.
     pub(crate) fn or(self, other: Self) -> Self {
         Self {
@@ -211,7 +258,7 @@ pub(crate) fn parse_stdin(text: &str) -> Result<Stdin, String> {
 pub(crate) enum Kernel {
     /// The small kernel that comes with trapline
     Mini,
-    /// This host's own kernel; this version cannot do that yet
+    /// This host's own kernel
     Linux,
 }
 
@@ -292,10 +339,26 @@ mod tests {
             "10",
             "",
         ]);
+        let jobs: Vec<_> = args.job.iter().map(|job| job.0.clone()).collect();
+        assert_eq!(jobs, [vec!["spin", "500"], vec!["greedy"]]);
+        assert_eq!(args.program, ["storm", "10", ""]);
+    }
+
+    #[test]
+    fn an_option_of_the_machine_is_known_and_named() {
+        assert_eq!(parse(&["--", "true"]).of_the_machine(), None);
         assert_eq!(
-            args.commands(),
-            [vec!["spin", "500"], vec!["greedy"], vec!["storm", "10", ""]]
+            parse(&["--limit", "1s", "-s", "9", "--", "true"]).of_the_machine(),
+            None
         );
+        for (options, name) in [
+            (["--quantum", "5ms"], "--quantum"),
+            (["--job", "spin"], "--job"),
+            (["--tracer", "none"], "--tracer"),
+        ] {
+            let line = [&options[..], &["--", "true"]].concat();
+            assert_eq!(parse(&line).of_the_machine(), Some(name));
+        }
     }
 
     #[test]

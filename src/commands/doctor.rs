@@ -1,4 +1,7 @@
-//! `trapline doctor`: can this host run and trace the mini-kernel, what could it do with more rights, and how to get them.
+//! `trapline doctor`: can this host run and trace the mini-kernel and trace programs on Linux, what could it do with more rights,
+//! and how to get them. What is about Linux programs is in `doctor/linux.rs`.
+
+mod linux;
 
 use std::fs;
 
@@ -36,17 +39,18 @@ enum State {
     Broken,
 }
 
-/// Runs every check. Exits 1 when the mini-kernel cannot be recorded here.
+/// Runs every check. Exits 1 when the mini-kernel cannot be recorded here or ptrace is refused.
 pub(crate) fn run(args: DoctorArgs) -> anyhow::Result<Exit> {
     let clock = Clock::start();
-    let findings = [
+    let mut findings = vec![
         host(),
         cpus(),
+        instruction_set(),
         time(&clock),
         machine(&clock, false),
         machine(&clock, true),
-        ptrace_scope(),
     ];
+    findings.extend(linux::findings());
     let output = if args.json {
         format!("{}\n", serde_json::to_string_pretty(&findings)?)
     } else {
@@ -116,6 +120,22 @@ fn cpus() -> Finding {
     }
 }
 
+/// A replay cannot give a program the CPU's answers that it got when it was recorded.
+fn instruction_set() -> Finding {
+    let (level, can_trap) = host::instruction_set();
+    let cpuid = if can_trap {
+        "could trap"
+    } else {
+        "cannot trap"
+    };
+    fine(
+        "instruction set",
+        format!(
+            "x86-64-v{level}; CPUID {cpuid} and is left alone: who asks the CPU, as C libraries do, replays on one like it"
+        ),
+    )
+}
+
 fn time(clock: &Clock) -> Finding {
     let cost = format!("{:.0} ns a reading", clock.cost_ns());
     match clock.source() {
@@ -167,24 +187,5 @@ fn machine(clock: &Clock, traced: bool) -> Finding {
                 remedy: Some(remedy.to_owned()),
             }
         }
-    }
-}
-
-fn ptrace_scope() -> Finding {
-    const CHECK: &str = "ptrace scope";
-    match fs::read_to_string("/proc/sys/kernel/yama/ptrace_scope")
-        .as_deref()
-        .map(str::trim)
-    {
-        Err(_) | Ok("0" | "1") => fine(
-            CHECK,
-            "own children may be traced, which is all that trapline needs".to_owned(),
-        ),
-        Ok(scope) => Finding {
-            check: CHECK,
-            state: State::Limited,
-            detail: format!("kernel.yama.ptrace_scope is {scope}"),
-            remedy: Some("as administrator: sysctl kernel.yama.ptrace_scope=1".to_owned()),
-        },
     }
 }

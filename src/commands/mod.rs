@@ -4,6 +4,7 @@ mod compare;
 mod completions;
 mod demo;
 mod doctor;
+mod export;
 mod guests;
 mod load;
 mod man;
@@ -27,6 +28,7 @@ pub(crate) fn run(command: Command) -> anyhow::Result<Exit> {
         Command::Report(args) => report::run(&args),
         Command::Compare(args) => compare::run(&args),
         Command::Timeline(args) => timeline::run(&args),
+        Command::Export(args) => export::run(&args),
         Command::Guests(args) => guests::run(args),
         Command::Doctor(args) => doctor::run(args),
         Command::Measure(args) => measure::run(args),

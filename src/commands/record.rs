@@ -1,76 +1,46 @@
-//! `trapline record`: programs on the mini-kernel, recorded into a trace folder.
+//! `trapline record`: programs, on this host's Linux or on the mini-kernel, recorded into a trace folder.
+//!
+//! `record/linux.rs` and `record/mini.rs` do it; here it is decided which kernel is meant.
 
-use std::path::{Path, PathBuf};
+mod linux;
+mod mini;
 
 use anyhow::anyhow;
-use trapline_reports::text;
-use trapline_trace_format::meta::Outcome;
-use trapline_tracer::machine::Job;
-use trapline_tracer::record::RecordOptions;
 
-use crate::cli::{Kernel, MachineArgs, RecordArgs, TracerKind};
+use crate::cli::{Kernel, RecordArgs};
 use crate::exit::Exit;
-use crate::machine_options::{duration, environment, machine_options};
-use crate::run_machine::{self, machine_cpu, unused};
-use crate::scenario::Scenario;
+use crate::images::images;
 use crate::terminal;
 
 /// Runs the command. Its status is the traced programs' own.
 pub(crate) fn run(args: RecordArgs) -> anyhow::Result<Exit> {
-    if args.kernel == Kernel::Linux {
+    let of_machine = args.of_the_machine();
+    let of_linux = args.linux.first_given();
+    let kernel = args.kernel.unwrap_or_else(|| usual_kernel(&args));
+    let (odd, other) = match kernel {
+        Kernel::Linux => (of_machine, "mini"),
+        Kernel::Mini => (of_linux, "linux"),
+    };
+    if let Some(option) = odd {
         terminal::print_error(&anyhow!(
-            "--kernel linux is not there yet; this version records programs on its own kernel only (--kernel mini)"
+            "{option} is an option of --kernel {other} only; leave it out, or choose that kernel without the options of the \
+             other"
         ));
         return Ok(Exit::Usage);
     }
-    let options = options(args)?;
-    let run = run_machine::run(&options)?;
-    terminal::note(&text::recorded(
-        &run.recorded.path,
-        &run.recorded.meta,
-        &run.analysis.summary()?,
-    ));
-    Ok(Exit::Program(
-        match (&run.recorded.meta.outcome, run.interrupted_by) {
-            (_, Some(signal)) => 128 + signal as u8,
-            (Outcome::Completed { status }, None) => *status,
-            _ => 0,
-        },
-    ))
+    match kernel {
+        Kernel::Linux => linux::run(args),
+        Kernel::Mini => mini::run(args),
+    }
 }
 
-fn options(args: RecordArgs) -> anyhow::Result<RecordOptions> {
-    let commands = args.commands();
-    let scenario = args.scenario.as_deref().map(Scenario::read).transpose()?;
-    let from_scenario = scenario.as_ref().map(|scenario| scenario.machine.clone());
-    let machine = args.machine.or(from_scenario.unwrap_or_default());
-    let mut jobs = scenario.map_or_else(Vec::new, |scenario| scenario.jobs(&machine));
-    jobs.extend(commands.into_iter().map(|command| job(command, &machine)));
-    let named = args.scenario.as_deref();
-    let output = args
-        .output
-        .unwrap_or_else(|| unused(&default_output(named, &jobs)));
-    Ok(RecordOptions {
-        machine: machine_options(jobs, &machine, machine_cpu()?),
-        traced: args.tracer == TracerKind::Ptrace,
-        limit: machine.limit.map(duration),
-        output,
-        command: std::env::args_os()
-            .map(|argument| argument.to_string_lossy().into_owned())
-            .collect(),
-        tool_version: env!("CARGO_PKG_VERSION").to_owned(),
-    })
-}
-
-fn job(command: Vec<String>, machine: &MachineArgs) -> Job {
-    let mut job = Job::new(command);
-    job.environment = environment(&machine.env);
-    job
-}
-
-/// Named after the scenario, or the first program.
-fn default_output(scenario: Option<&Path>, jobs: &[Job]) -> PathBuf {
-    let first = || jobs.first()?.arguments.first().map(Path::new);
-    let name = scenario.or_else(first).and_then(Path::file_name);
-    Path::new(name.unwrap_or_default()).with_extension("trap")
+/// Linux, unless a guest's name or an option says otherwise.
+fn usual_kernel(args: &RecordArgs) -> Kernel {
+    let name = args.program.first();
+    let is_guest = name.is_some_and(|name| images().guests.iter().any(|(guest, _)| *guest == name));
+    if args.linux.first_given().is_none() && (is_guest || args.of_the_machine().is_some()) {
+        Kernel::Mini
+    } else {
+        Kernel::Linux
+    }
 }

@@ -3,8 +3,10 @@
 use std::io::{self, BufWriter, Write};
 
 use anyhow::Context;
+use trapline_analyzer::Protocol;
 use trapline_reports::text::timeline::{ProtocolOptions, write_protocol};
 use trapline_trace_format::folder::Trace;
+use trapline_trace_format::meta::Target;
 
 use super::load::cannot_read;
 use crate::cli::TimelineArgs;
@@ -22,10 +24,13 @@ pub(crate) fn run(args: &TimelineArgs) -> anyhow::Result<Exit> {
     let options = ProtocolOptions {
         from: args.from,
         limit: (args.limit > 0).then_some(args.limit),
-        syscall_name: &|number| trapline_analyzer::syscall_name(number),
+        syscall_name: &trapline_analyzer::syscall_name,
     };
     let mut out = BufWriter::new(io::stdout().lock());
-    let shown = write_protocol(intact, &options, &mut out)?;
+    let shown = match trace.meta().target {
+        Target::Mini { .. } => write_protocol(intact, &options, &mut out)?,
+        Target::Linux { .. } => write_protocol(Protocol::of(intact), &options, &mut out)?,
+    };
     if let Some(next) = shown.next {
         writeln!(
             out,

@@ -36,6 +36,7 @@ pub fn calibrate(
         exit_ns: median(alone.iter().map(|call| call.after - call.left)),
         null_syscall_ns: median(alone.iter().map(|call| call.after - call.before)),
         hidden_stop_ns: 0.0,
+        on_cpu_stop_ns: 0.0,
     };
     if traced {
         let traced = calls(images, clock, cpu, protect, true)?;

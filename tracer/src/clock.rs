@@ -71,6 +71,18 @@ impl Clock {
         }
     }
 
+    /// The host's CLOCK_MONOTONIC, started at 0 without learning anything of the counter: the clock of what the host itself
+    /// stamps with times.
+    #[must_use]
+    pub fn monotonic() -> Self {
+        Self {
+            source: Source::Monotonic,
+            base: monotonic_ns(),
+            multiplier: 0,
+            tsc_base: 0,
+        }
+    }
+
     /// The same clock, read by a system call: for a machine in which the counter's instructions trap.
     #[must_use]
     pub fn without_tsc(self) -> Self {
@@ -97,6 +109,12 @@ impl Clock {
         ((u128::from(ticks) * u128::from(self.multiplier)) >> 32) as u64
     }
 
+    /// Nanoseconds per tick of the TSC.
+    #[must_use]
+    pub fn tick_ns(&self) -> f64 {
+        self.multiplier as f64 / (1_u64 << 32) as f64
+    }
+
     /// Where the time comes from.
     #[must_use]
     pub fn source(&self) -> Source {
@@ -107,6 +125,15 @@ impl Clock {
     #[must_use]
     pub fn parameters(&self) -> (u64, u64) {
         (self.base, self.multiplier)
+    }
+
+    /// CLOCK_MONOTONIC at time 0, in nanoseconds: for times that the host stamps with that clock.
+    #[must_use]
+    pub fn monotonic_base(&self) -> i64 {
+        match self.source {
+            Source::Tsc => monotonic_ns() as i64 - self.now() as i64,
+            Source::Monotonic => self.base as i64,
+        }
     }
 
     /// What one reading costs, in nanoseconds: the mean of a thousand in a row, the best of five tries.

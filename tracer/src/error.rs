@@ -32,6 +32,14 @@ pub enum TracerError {
         /// Why.
         reason: String,
     },
+    /// A program of this host cannot be traced.
+    #[error("cannot record {name}: {why}")]
+    Program {
+        /// The program as the user named it, or the process.
+        name: String,
+        /// Why, and what to do.
+        why: String,
+    },
     /// Options that cannot be.
     #[error("{0}")]
     Options(String),

@@ -1,5 +1,6 @@
 //! Promises of the comparison: what is worse is said, what is noise is not held against anybody.
 
+use trapline_trace_format::event::Abi;
 use trapline_trace_format::meta::{Outcome, Target};
 
 use super::*;
@@ -19,6 +20,8 @@ fn distribution(count: u64, p50_ns: Nanos) -> Distribution {
 fn syscall(number: i32, name: &str, count: u64, unknown: u64) -> SyscallStat {
     let kernel = distribution(count, 100);
     SyscallStat {
+        abi: Abi::X86_64,
+        by_clock: Distribution::default(),
         number,
         name: name.to_owned(),
         errors: unknown,
@@ -30,6 +33,7 @@ fn syscall(number: i32, name: &str, count: u64, unknown: u64) -> SyscallStat {
 
 fn summary(name: &str) -> Summary {
     Summary {
+        linux: None,
         name: name.to_owned(),
         meta: crate::testing::meta(Outcome::Completed { status: 0 }),
         incomplete: None,

@@ -60,6 +60,33 @@ fn exact_percentiles(values: &mut [Nanos]) -> [Nanos; 3] {
 }
 
 /// Nothing if there is no such histogram.
+/// The distribution of values that come in buckets: the lower end of each and how many are in it.
+pub(crate) fn of_buckets(buckets: &mut Vec<(Nanos, u64)>, total_ns: Nanos) -> Distribution {
+    buckets.retain(|(_, count)| *count > 0);
+    buckets.sort_unstable();
+    let sum: u128 = buckets.iter().map(|(_, count)| u128::from(*count)).sum();
+    let count = u64::try_from(sum).unwrap_or(u64::MAX);
+    let nearest_rank = |percent: u128| {
+        let rank = (sum * percent).div_ceil(100).max(1);
+        let mut passed = 0_u128;
+        let reaches = |(_, count): &&(Nanos, u64)| {
+            passed += u128::from(*count);
+            passed >= rank
+        };
+        buckets.iter().find(reaches).map_or(0, |(ns, _)| *ns)
+    };
+    Distribution {
+        count,
+        total_ns,
+        min_ns: buckets.first().map_or(0, |(ns, _)| *ns),
+        p50_ns: nearest_rank(50),
+        p90_ns: nearest_rank(90),
+        p99_ns: nearest_rank(99),
+        max_ns: buckets.last().map_or(0, |(ns, _)| *ns),
+        exact: false,
+    }
+}
+
 fn estimated_percentiles(values: &[Nanos]) -> Option<[Nanos; 3]> {
     let mut histogram = Histogram::<u64>::new_with_bounds(1, Nanos::MAX as u64, 3).ok()?;
     for value in values {
@@ -133,6 +160,22 @@ mod tests {
         }
         let rest = |d: Distribution| (d.count, d.total_ns, d.min_ns, d.max_ns);
         assert_eq!(rest(estimated), rest(exact));
+    }
+
+    #[test]
+    fn values_in_buckets_have_percentiles_of_nearest_rank_and_say_that_they_are_estimated() {
+        let mut buckets = vec![(100, 9), (7, 90), (5000, 1), (50, 0)];
+        let d = of_buckets(&mut buckets, 6000);
+        assert_eq!(
+            (d.count, d.total_ns, d.min_ns, d.max_ns),
+            (100, 6000, 7, 5000)
+        );
+        assert_eq!((d.p50_ns, d.p90_ns, d.p99_ns, d.exact), (7, 7, 100, false));
+        assert_eq!(of_buckets(&mut Vec::new(), 0).count, 0);
+        assert_eq!(
+            of_buckets(&mut vec![(1, u64::MAX), (2, u64::MAX)], 0).p99_ns,
+            2
+        );
     }
 
     #[test]

@@ -36,6 +36,8 @@ pub(crate) fn parts(tables: &Tables) -> Result<Vec<Part>, AnalyzerError> {
             }
             words::SWITCH => Activity::Switch,
             words::IDLE => Activity::Idle,
+            words::WAITING => Activity::Waiting { thread },
+            words::BLOCKED => Activity::Blocked { thread },
             words::TRACER => Activity::Tracer,
             other => return Err(unknown(TABLE, "activity", other)),
         };
@@ -63,7 +65,10 @@ pub(crate) fn total_ns(parts: &[Part], chosen: impl Fn(&Activity) -> bool) -> Na
 /// CPU time that belongs to the machine: user mode, kernel and switches, neither idle nor tracer.
 pub(crate) fn cpu_ns(parts: &[Part]) -> Nanos {
     total_ns(parts, |activity| {
-        !matches!(activity, Activity::Idle | Activity::Tracer)
+        !matches!(
+            activity,
+            Activity::Idle | Activity::Waiting { .. } | Activity::Blocked { .. } | Activity::Tracer
+        )
     })
 }
 

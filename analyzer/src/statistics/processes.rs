@@ -10,6 +10,7 @@ use std::collections::HashMap;
 use polars::prelude::{DataType, col, len, lit};
 use trapline_trace_format::event::{ExitStatus, Nanos, Waits};
 
+use super::linux;
 use super::memory::{self, Crowds, Peak, Program};
 use crate::error::AnalyzerError;
 use crate::summary::{BlockedStat, PageFaults, ProcessStat, ThreadStat};
@@ -49,7 +50,11 @@ pub(crate) fn processes(
                 .add(&thread.blocked);
         }
     }
+    let usage = linux::usage(tables)?;
+    let told = faults_told(tables)?;
     for row in &mut rows {
+        row.usage = usage.get(&row.process).copied();
+        row.page_faults.resolved += told.get(&row.process).copied().unwrap_or(0);
         row.blocked = blocked.remove(&row.process).unwrap_or_default().stats();
     }
     rows.sort_by_key(|row| (row.arrival_ns, row.process));
@@ -118,6 +123,7 @@ fn bare(
             page_faults: faults.get(&process).copied().unwrap_or_default(),
             peak_mapped_bytes: peaks.get(&process).map_or(0, |peak| peak.bytes),
             status,
+            usage: None,
             killed_by: killers.get(&process).copied().filter(|_| sent),
         }
     };
@@ -177,6 +183,19 @@ fn page_faults(tables: &Tables) -> Result<HashMap<u32, PageFaults>, AnalyzerErro
     Ok(processes
         .zip(resolved.zip(all))
         .map(|(process, (resolved, all))| (process.unwrap_or(0), faults(resolved, all)))
+        .collect())
+}
+
+/// Page faults that Linux told of, by process: it resolved them.
+fn faults_told(tables: &Tables) -> Result<HashMap<u32, u64>, AnalyzerError> {
+    let count = len().cast(DataType::UInt64).alias("count");
+    let frame = tables.faults.clone().group_by([col("process")]);
+    let frame = frame.agg([count]).collect()?;
+    let processes = frame.column("process")?.u32()?.iter();
+    let counts = frame.column("count")?.u64()?.iter();
+    Ok(processes
+        .zip(counts)
+        .map(|(process, count)| (process.unwrap_or(0), count.unwrap_or(0)))
         .collect())
 }
 

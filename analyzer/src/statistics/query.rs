@@ -1,7 +1,7 @@
 //! From the result of a query to plain values.
 
 use polars::prelude::{DataFrame, Expr, LazyFrame, PolarsResult, col};
-use trapline_trace_format::event::{Cause, Nanos, SwitchReason};
+use trapline_trace_format::event::{Abi, Cause, Nanos, SwitchReason};
 
 use crate::error::AnalyzerError;
 
@@ -38,6 +38,12 @@ pub(super) fn lists(frame: &DataFrame, column: &str) -> PolarsResult<Vec<Vec<Nan
 pub(crate) fn cause_of(table: &'static str, word: &str) -> Result<Cause, AnalyzerError> {
     let known = Cause::ALL.into_iter().find(|cause| cause.word() == word);
     known.ok_or_else(|| unknown(table, "cause", word))
+}
+
+/// The table of system calls of this word.
+pub(crate) fn abi_of(table: &'static str, word: &str) -> Result<Abi, AnalyzerError> {
+    let known = Abi::ALL.into_iter().find(|abi| abi.word() == word);
+    known.ok_or_else(|| unknown(table, "ABI", word))
 }
 
 /// The switch reason of this word.

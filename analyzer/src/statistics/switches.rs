@@ -2,7 +2,7 @@
 //!
 //! Switch cost is from the decision to the first instruction of the next thread, without the tracer's stops; see
 //! `tables/switches.rs`. Switches to idle cost the hand-over. A switch that the end of the trace cut counts with what was
-//! seen of it.
+//! seen of it. Those at the tracer's stops (Linux) do not count; what a switch costs, Linux does not tell: 0.
 
 use polars::prelude::col;
 use trapline_trace_format::event::SwitchReason;
@@ -29,7 +29,8 @@ pub(crate) fn switches(tables: &Tables) -> Result<Vec<SwitchStat>, AnalyzerError
 
 /// The cost of each switch by reason, in the order of [`SwitchReason::ALL`].
 pub(crate) fn costs(tables: &Tables) -> Result<Vec<(SwitchReason, Vec<i64>)>, AnalyzerError> {
-    let (frame, groups) = grouped(tables.switches.clone(), "reason", col("cost_ns"))?;
+    let own = tables.switches.clone().filter(col("by_tracer").not());
+    let (frame, groups) = grouped(own, "reason", col("cost_ns"))?;
     let mut rows = Vec::with_capacity(groups.len());
     for (word, costs) in frame.column("reason")?.str()?.iter().zip(groups) {
         rows.push((reason_of("switches", word.unwrap_or_default())?, costs));

@@ -2,7 +2,8 @@
 //!
 //! Turnaround is completion - arrival, response is first run - arrival (OSTEP ch. 7), waiting is ready but not running,
 //! blocked is neither, told apart by what was waited for. These four are by the clock, the tracer's time included: a sleeping thread sleeps through it. User
-//! and kernel time are the partition's, without it. Voluntary switches are those that the thread asked for.
+//! and kernel time are the partition's, without it. Voluntary switches are those that the thread asked for; those at the
+//! tracer's stops count as neither.
 
 use std::collections::HashMap;
 
@@ -23,11 +24,9 @@ pub(crate) fn threads(
     partition: &[Part],
 ) -> Result<Vec<ThreadStat>, AnalyzerError> {
     let (user, kernel) = cpu_times(partition);
-    let voluntary = count_by(tables.switches.clone().filter(col("voluntary")), "from")?;
-    let involuntary = count_by(
-        tables.switches.clone().filter(col("voluntary").not()),
-        "from",
-    )?;
+    let own = tables.switches.clone().filter(col("by_tracer").not());
+    let voluntary = count_by(own.clone().filter(col("voluntary")), "from")?;
+    let involuntary = count_by(own.filter(col("voluntary").not()), "from")?;
     let traps = count_by(tables.visits.clone(), "thread")?;
 
     let frame = tables.lifecycle.clone().collect()?;

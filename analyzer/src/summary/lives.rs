@@ -5,6 +5,8 @@
 use serde::{Deserialize, Serialize};
 use trapline_trace_format::event::{ExitStatus, Nanos, Role, Waits};
 
+use super::UsageStat;
+
 /// One process's life. Times are sums over its threads, but those that say otherwise.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct ProcessStat {
@@ -49,6 +51,9 @@ pub struct ProcessStat {
     pub status: Option<ExitStatus>,
     /// The process that sent the signal that ended it, if one did.
     pub killed_by: Option<u32>,
+    /// What Linux itself counted of it, if it did.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub usage: Option<UsageStat>,
 }
 
 /// Page faults, by what came of them.

@@ -18,7 +18,8 @@ pub struct PlotData {
     pub shown_ns: Nanos,
     /// Kernel time per visit by system call (the eight with most visits), log-linear buckets.
     pub syscall_costs: Vec<(String, Vec<Bucket>)>,
-    /// Switch costs by reason, log-linear buckets.
+    /// Switch costs by reason, log-linear buckets; on Linux how long threads were away that lost their CPU, but for the
+    /// tracer's stops.
     pub switch_costs: Vec<(SwitchReason, Vec<Bucket>)>,
     /// Lengths of expired quanta, log-linear buckets.
     pub quanta: Vec<Bucket>,

@@ -242,7 +242,8 @@ impl Fold {
             | EventKind::Faulted { .. }
             | EventKind::Usage { .. }
             | EventKind::Tally(_)
-            | EventKind::Preempted { .. } => Ok(()),
+            | EventKind::Preempted { .. }
+            | EventKind::MemoryLeft { .. } => Ok(()),
         }
     }
 
@@ -397,6 +398,9 @@ impl Fold {
             handover_ns: 0,
             cost_ns: 0,
             tracer_ns: 0,
+            cpu: None,
+            away_ns: None,
+            by_tracer: false,
         });
         self.enter(State::Switching { to });
         Ok(())

@@ -1,10 +1,11 @@
 //! What the fold makes of the events: one struct per row of each table. No polars here.
 //!
-//! Key type: [`Rows`]. Neighbours: `fold.rs` and `lives.rs` fill it; the file named like a table makes a dataframe of each
+//! Key type: [`Rows`]. Neighbours: `fold.rs`, `linux.rs` and `lives.rs` fill it; the file named like a table makes a dataframe of each
 //! field and explains the columns. Times are nanoseconds since the start of the trace.
 
 use trapline_trace_format::event::{
-    Cause, ExitStatus, MapChange, Nanos, Role, SignalAction, SwitchReason, Trap, Waits,
+    Cause, ExitStatus, FaultSize, MapChange, Nanos, Role, SignalAction, SwitchReason, Tally, Trap,
+    Usage, Waits,
 };
 
 use crate::summary::Part;
@@ -21,6 +22,9 @@ pub(crate) struct Rows {
     pub(crate) memory: Vec<MemoryRow>,
     pub(crate) signals: Vec<SignalRow>,
     pub(crate) partition: Vec<Part>,
+    pub(crate) usage: Vec<UsageRow>,
+    pub(crate) faults: Vec<FaultRow>,
+    pub(crate) tallies: Vec<TallyRow>,
 }
 
 /// One stay in the kernel.
@@ -65,6 +69,10 @@ pub(crate) struct SwitchRow {
     pub(crate) handover_ns: Nanos,
     pub(crate) cost_ns: Nanos,
     pub(crate) tracer_ns: Nanos,
+    /// These three on Linux alone.
+    pub(crate) cpu: Option<u32>,
+    pub(crate) away_ns: Option<Nanos>,
+    pub(crate) by_tracer: bool,
 }
 
 /// One stay on the CPU.
@@ -76,6 +84,7 @@ pub(crate) struct SliceRow {
     pub(crate) reason: Option<SwitchReason>,
     pub(crate) tracer_ns: Nanos,
     pub(crate) quantum_ns: Option<Nanos>,
+    pub(crate) cpu: Option<u32>,
 }
 
 /// One thread's life.
@@ -167,4 +176,32 @@ pub(crate) struct SignalRow {
     pub(crate) signal: u8,
     pub(crate) sender: u32,
     pub(crate) action: SignalAction,
+}
+
+/// What Linux counted.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct UsageRow {
+    pub(crate) time_ns: Nanos,
+    pub(crate) process: u32,
+    pub(crate) thread: u32,
+    pub(crate) of: Role,
+    pub(crate) usage: Usage,
+}
+
+/// One page fault on Linux.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct FaultRow {
+    pub(crate) time_ns: Nanos,
+    pub(crate) process: u32,
+    pub(crate) thread: u32,
+    pub(crate) address: u64,
+    pub(crate) instruction: u64,
+    pub(crate) size: FaultSize,
+}
+
+/// All calls of one number by a process.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct TallyRow {
+    pub(crate) process: u32,
+    pub(crate) tally: Tally,
 }

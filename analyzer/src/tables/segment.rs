@@ -17,6 +17,8 @@ pub(crate) struct Costs {
     pub(crate) entry_ns: Nanos,
     pub(crate) exit_ns: Nanos,
     pub(crate) hidden_stop_ns: Nanos,
+    /// Of Linux programs.
+    pub(crate) on_cpu_stop_ns: Nanos,
 }
 
 impl Costs {
@@ -27,6 +29,7 @@ impl Costs {
             entry_ns: whole(calibration.entry_ns),
             exit_ns: whole(calibration.exit_ns),
             hidden_stop_ns: whole(calibration.hidden_stop_ns),
+            on_cpu_stop_ns: whole(calibration.on_cpu_stop_ns),
         }
     }
 }
@@ -119,6 +122,7 @@ mod tests {
         entry_ns: 30,
         exit_ns: 10,
         hidden_stop_ns: 5,
+        on_cpu_stop_ns: 0,
     };
 
     fn user_parts(length: Nanos, holds: &[Nanos], trapped: bool) -> [Nanos; 4] {

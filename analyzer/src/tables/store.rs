@@ -1,6 +1,6 @@
 //! Where tables come from: verified Parquet files beside the log or, without them, the log itself.
 //!
-//! Key function: [`load`]. Neighbours: `fold.rs` makes rows of events, the folder of trace-format keeps the files.
+//! Key function: [`load`]. Neighbours: `fold.rs` and `linux.rs` make rows of events, the folder of trace-format keeps the files.
 //!
 //! Tables are written only for a finished and intact trace: meta.json of an unfinished one still belongs to its
 //! recorder, and what a damaged log gave should be said again each time. A folder that cannot be written to is no error;
@@ -15,9 +15,11 @@ use polars::prelude::{
 };
 use trapline_trace_format::folder::{LOG_FILE, Trace};
 use trapline_trace_format::log::LogReader;
-use trapline_trace_format::meta::Outcome;
+use trapline_trace_format::meta::{Outcome, Target};
 
 use super::fold::Fold;
+use super::linux::LinuxFold;
+use super::linux::order::Batches;
 use super::order::InOrder;
 use super::rows::Rows;
 use super::{COUNT, NAMES, Tables, frames};
@@ -70,9 +72,37 @@ fn scan(path: &Path) -> PolarsResult<LazyFrame> {
 fn read_log(trace: &Trace) -> Result<(Rows, Option<String>), AnalyzerError> {
     // A log that cannot be opened has no prefix to speak of.
     let log = trace.events()?;
-    let mut fold = Fold::new(&trace.meta().calibration);
-    let damage = fold_log(log, &mut fold).err();
-    Ok((fold.finish(), damage))
+    let meta = trace.meta();
+    Ok(match meta.target {
+        Target::Mini { .. } => {
+            let mut fold = Fold::new(&meta.calibration);
+            let damage = fold_log(log, &mut fold).err();
+            (fold.finish(), damage)
+        }
+        Target::Linux { .. } => {
+            let mut fold = LinuxFold::new(meta);
+            let damage = fold_linux_log(log, &mut fold).err();
+            (fold.finish(), damage)
+        }
+    })
+}
+
+fn fold_linux_log(log: LogReader, fold: &mut LinuxFold) -> Result<(), String> {
+    let mut order = Batches::default();
+    let mut push = |(number, event)| {
+        let bad = |error| format!("{LOG_FILE}: event {number} {error}");
+        fold.push(event).map_err(bad)
+    };
+    let mut damage = Ok(());
+    for event in log {
+        match event {
+            Ok(event) if LinuxFold::wants(&event.kind) => order.push(event, &mut push)?,
+            Ok(_) => order.pass(),
+            Err(error) => damage = Err(error.to_string()),
+        }
+    }
+    order.rest().try_for_each(push)?;
+    damage
 }
 
 fn fold_log(log: LogReader, fold: &mut Fold) -> Result<(), String> {

@@ -10,6 +10,10 @@
 //! | `handover_ns` | `begin_ns` to `end_ns` without the tracer |
 //! | `cost_ns` | switch cost: `handover_ns` and what the kernel still did until the first user instruction of `to`, exit cost included, without the tracer. Ends early if `to` loses the CPU again before that; just `handover_ns` when `to` is idle |
 //! | `tracer_ns` | the tracer's time between `begin_ns` and `end_ns` |
+//! | `cpu`, `away_ns`, `by_tracer` | on Linux: which CPU `from` lost, how long until it had one again (null if never), whether a stop of the tracer's made it lose it |
+//!
+//! Linux tells of a thread that loses a CPU, and neither who gets it nor what it cost: `to`, `handover_ns` and `cost_ns` are 0
+//! then, `end_ns` is null.
 //!
 //! Only the hand-over counts as `switch` in the partition of the wall time: what follows it is kernel time of `to`.
 
@@ -23,6 +27,7 @@ use super::rows::SwitchRow;
 
 pub(super) fn frame(rows: &[SwitchRow]) -> PolarsResult<DataFrame> {
     let voluntary = rows.iter().map(|row| row.reason.is_voluntary());
+    let by_tracer = rows.iter().map(|row| row.by_tracer);
     let columns = vec![
         numbers::<UInt32Type>("from", rows.iter().map(|row| row.from)),
         numbers::<UInt32Type>("to", rows.iter().map(|row| row.to)),
@@ -34,6 +39,9 @@ pub(super) fn frame(rows: &[SwitchRow]) -> PolarsResult<DataFrame> {
         numbers::<Int64Type>("handover_ns", rows.iter().map(|row| row.handover_ns)),
         numbers::<Int64Type>("cost_ns", rows.iter().map(|row| row.cost_ns)),
         numbers::<Int64Type>("tracer_ns", rows.iter().map(|row| row.tracer_ns)),
+        optional_numbers::<UInt32Type>("cpu", rows.iter().map(|row| row.cpu)),
+        optional_numbers::<Int64Type>("away_ns", rows.iter().map(|row| row.away_ns)),
+        BooleanChunked::from_iter_values("by_tracer".into(), by_tracer).into_column(),
     ];
     DataFrame::new(rows.len(), columns)
 }

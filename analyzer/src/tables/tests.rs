@@ -15,6 +15,7 @@ const COSTS: Calibration = Calibration {
     entry_ns: 30.0,
     exit_ns: 10.0,
     hidden_stop_ns: 5.0,
+    on_cpu_stop_ns: 0.0,
     null_syscall_ns: 0.0,
 };
 

@@ -4,6 +4,7 @@
 //! |---|---|
 //! | `thread`, `process` | whose |
 //! | `cause` | why: `syscall`, `timer`, `page_fault`, ... |
+//! | `abi` | the table of a system call's number: `x86_64`, `i386` or `x32` |
 //! | `number` | system call or signal |
 //! | `enter_ns` | the trap: first instruction of the kernel |
 //! | `left_ns` | first time that the visit left the CPU: return-from-trap, switch away or end of the thread |
@@ -18,6 +19,9 @@
 //! | `argument0` to `argument5` | argument registers of a system call |
 //!
 //! Times are i64 nanoseconds since the start of the trace. In a trace that was cut, `kernel_ns` is what was seen.
+//!
+//! On Linux `enter_ns` and `return_ns` are the tracer's stops, `kernel_ns` is time on a CPU where the host told of context
+//! switches and time by the clock where it did not, always without the tracer, and `tracer_ns` is of this thread alone.
 
 use polars::prelude::{
     Column, DataFrame, Int32Type, Int64Type, PolarsResult, UInt8Type, UInt32Type, UInt64Type,
@@ -40,6 +44,7 @@ pub(super) fn frame(rows: Vec<VisitRow>) -> PolarsResult<DataFrame> {
         numbers::<UInt32Type>("thread", rows.iter().map(|row| row.thread)),
         numbers::<UInt32Type>("process", rows.iter().map(|row| row.process)),
         words("cause", rows.iter().map(|row| row.cause().word())),
+        words("abi", rows.iter().map(|row| row.trap.abi.word())),
         numbers::<Int32Type>("number", rows.iter().map(|row| row.trap.number)),
         i64s("enter_ns", |row| row.enter_ns),
         optional_i64s("left_ns", |row| row.left_ns),

@@ -37,7 +37,7 @@ pub fn document(traces: &[(Summary, PlotData)]) -> Result<String, ReportError> {
                 main {
                     @if traces.len() > 1 { (sections::beside_each_other(traces)) }
                     @for part in &parts { (part) }
-                    (words::how_to_read())
+                    (words::how_to_read(traces.iter().any(|(summary, _)| summary.linux.is_some())))
                 }
                 footer { p class="note" { "Made by trapline " (env!("CARGO_PKG_VERSION")) ". This file needs no other." } }
             }

@@ -36,7 +36,7 @@ pub fn write_report(
     let mut pictures = Vec::new();
     for (summary, data) in traces {
         let name = free_name(&summary.name, &mut taken);
-        for plot in Plot::ALL {
+        for plot in Plot::of(summary) {
             let picture = plot.draw(summary, data, Width::Wide).with_margin();
             let path = dir.join(format!("{name}-{}", plot.file_word()));
             let (svg, png) = (path.with_added("svg"), path.with_added("png"));

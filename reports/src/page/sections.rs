@@ -1,7 +1,7 @@
 //! One trace's part of the page: what ran, key numbers, each statistic with its picture, where the numbers come from.
 
 use maud::{Markup, html};
-use trapline_analyzer::summary::{Distribution, PlotData, Summary};
+use trapline_analyzer::summary::{AwayStat, Distribution, LinuxStat, PlotData, Summary};
 use trapline_trace_format::event::Nanos;
 use trapline_trace_format::meta::{Outcome, Witnesses};
 
@@ -27,7 +27,7 @@ pub(super) fn trace(
             (warnings(summary))
             (what_ran(summary))
             (key_numbers(summary))
-            section class="picture" { h3 { "Where the wall time went" } (picture(Plot::WallTimePartition)?) }
+            section class="picture" { h3 { (time_went(summary)) } (picture(Plot::WallTimePartition)?) }
             section class="picture" { h3 { "Timeline: who had the CPU" } (picture(Plot::Timeline)?) }
             section {
                 h3 { "Causes" }
@@ -43,8 +43,12 @@ pub(super) fn trace(
             }
             section {
                 h3 { "Context switches" }
-                (grid(&tables::switches(summary), "No context switch happened in this trace."))
+                (grid(&tables::switches(summary), "No context switch is told of in this trace."))
                 (picture(Plot::SwitchCost)?)
+                @if let Some(linux) = &summary.linux {
+                    h4 { (tables::linux::accounts(summary, linux).title) }
+                    (grid(&tables::linux::accounts(summary, linux), ""))
+                }
             }
             section {
                 h3 { "Processes and threads" }
@@ -54,15 +58,22 @@ pub(super) fn trace(
                     (grid(&tables::blocked(summary), ""))
                 }
             }
-            section class="picture" {
-                h3 { "Memory maps: who could address what" }
-                @if let Some(faults) = tables::page_faults(summary) { p { (faults) } }
-                (picture(Plot::MemoryMaps)?)
-            }
-            section {
-                h3 { "Quantum" }
-                @if let Some(table) = tables::quantum(summary) { (grid(&table, "")) }
-                (picture(Plot::QuantumAccuracy)?)
+            @if let Some(linux) = &summary.linux {
+                section {
+                    h3 { "Signals" }
+                    (grid(&tables::linux::signals(linux), "No signal was acted upon in this trace."))
+                }
+            } @else {
+                section class="picture" {
+                    h3 { "Memory maps: who could address what" }
+                    @if let Some(faults) = tables::page_faults(summary) { p { (faults) } }
+                    (picture(Plot::MemoryMaps)?)
+                }
+                section {
+                    h3 { "Quantum" }
+                    @if let Some(table) = tables::quantum(summary) { (grid(&table, "")) }
+                    (picture(Plot::QuantumAccuracy)?)
+                }
             }
             (provenance(summary))
         }
@@ -96,12 +107,22 @@ pub(super) fn beside_each_other(traces: &[(Summary, PlotData)]) -> Markup {
     html! { section id="comparison" { h2 { (table.title) } (grid(&table, "")) } }
 }
 
+fn time_went(summary: &Summary) -> &'static str {
+    match summary.linux {
+        Some(_) => "Where the threads' time went",
+        None => "Where the wall time went",
+    }
+}
+
 fn warnings(summary: &Summary) -> Markup {
     let differ = matches!(summary.meta.witnesses, Witnesses::Differ { .. });
     html! {
         @for loss in labels::losses(summary) { p class="bad" { (loss) } }
         @if !matches!(summary.meta.outcome, Outcome::Completed { .. }) {
             p class="bad" { "Recording " (labels::outcome(&summary.meta.outcome)) }
+        }
+        @for missing in tables::linux::missing(summary) {
+            p class=(if missing.is_bad() { "bad" } else { "note" }) { "Not in this trace: " (missing.line) }
         }
         @if differ { p class="bad" { "Witnesses " (labels::witnesses(&summary.meta.witnesses)) } }
     }
@@ -111,12 +132,23 @@ fn what_ran(summary: &Summary) -> Markup {
     let target = &summary.meta.target;
     let lines = [
         ("machine", labels::machine(target)),
-        ("jobs", labels::jobs(target)),
+        (
+            if summary.linux.is_some() {
+                "program"
+            } else {
+                "jobs"
+            },
+            labels::jobs(target),
+        ),
         ("scheduler", labels::scheduler(target)),
         ("settings", labels::settings(target)),
         ("outcome", labels::outcome(&summary.meta.outcome)),
         ("witnesses", labels::witnesses(&summary.meta.witnesses)),
     ];
+    // Linux chooses its scheduler itself, and is the one witness.
+    let of_mini = ["scheduler", "witnesses"];
+    let shown = |(word, _): &&(&str, String)| summary.linux.is_none() || !of_mini.contains(word);
+    let lines: Vec<_> = lines.iter().filter(shown).cloned().collect();
     html! { section { h3 { "What ran" } (pairs(&lines)) } }
 }
 
@@ -128,6 +160,9 @@ struct Number {
 }
 
 fn numbers(summary: &Summary) -> Vec<Number> {
+    if let Some(linux) = &summary.linux {
+        return linux_numbers(summary, linux);
+    }
     let visits = sums(summary.causes.iter().map(|stat| &stat.kernel));
     let switches = sums(summary.switches.iter().map(|stat| &stat.cost));
     let involuntary = sums(
@@ -171,6 +206,66 @@ fn numbers(summary: &Summary) -> Vec<Number> {
             &format!("context switches, {} involuntary", count(involuntary.0)),
         ),
         number("per switch", mean(switches), "mean switch cost"),
+    ]
+}
+
+fn linux_numbers(summary: &Summary, linux: &LinuxStat) -> Vec<Number> {
+    let calls = sums(summary.syscalls.iter().map(|stat| &stat.kernel));
+    let had = tables::linux::had(&summary.meta.target);
+    let told = |there: bool, value: String| if there { value } else { NONE.to_owned() };
+    let switches = |stats: &[AwayStat]| stats.iter().map(|stat| stat.count).sum::<u64>();
+    let usage = &linux.usage;
+    let number = |name, value, of: &str| Number {
+        name,
+        value,
+        of: of.to_owned(),
+    };
+    vec![
+        number(
+            "wall time",
+            duration(summary.wall_ns),
+            "from first to last event",
+        ),
+        number(
+            "CPU time",
+            told(
+                linux.accounts > 0,
+                duration(usage.user_ns.saturating_add(usage.system_ns)),
+            ),
+            "by the kernel's account",
+        ),
+        number(
+            "control overhead",
+            told(had.events, share(summary.overhead.without_probe)),
+            "of the CPU time not in user mode",
+        ),
+        number(
+            "probe effect",
+            told(had.events, share(summary.overhead.probe_share)),
+            "of the threads' time, the tracer's",
+        ),
+        number("system calls", count(calls.0), "made by all threads"),
+        number(
+            "per call",
+            told(had.switches, mean(calls)),
+            "mean CPU time in the kernel",
+        ),
+        number(
+            "switches",
+            told(had.switches, count(switches(&linux.away))),
+            &format!(
+                "and {} at the tracer's stops",
+                count(switches(&linux.away_by_tracer))
+            ),
+        ),
+        number(
+            "page faults",
+            told(
+                linux.accounts > 0,
+                count(usage.minor_faults + usage.major_faults),
+            ),
+            "by the kernel's account",
+        ),
     ]
 }
 
@@ -236,15 +331,22 @@ fn provenance(summary: &Summary) -> Markup {
         (
             "calibration",
             format!(
-                "medians: clock read {}, entry {}, exit {}, null syscall {} (all not traced), hidden cost of a stop {}",
+                "medians: clock read {}, entry {}, exit {}, null syscall {} (all not traced), hidden cost of a stop {}{}",
                 duration_f64(c.clock_read_ns),
                 duration_f64(c.entry_ns),
                 duration_f64(c.exit_ns),
                 duration_f64(c.null_syscall_ns),
-                duration_f64(c.hidden_stop_ns)
+                duration_f64(c.hidden_stop_ns),
+                match c.on_cpu_stop_ns {
+                    0.0 => String::new(),
+                    ns => format!(", {} of it on the CPU", duration_f64(ns)),
+                }
             ),
         ),
     ];
+    // Linux was booted already.
+    let shown = |(word, _): &&(&str, String)| summary.linux.is_none() || *word != "boot";
+    let lines: Vec<_> = lines.iter().filter(shown).cloned().collect();
     html! { section { h3 { "Where the numbers come from" } (pairs(&lines)) } }
 }
 

@@ -62,7 +62,7 @@ const WORDS: [(&str, &str); 15] = [
 ];
 
 /// The section that explains the page.
-pub(super) fn how_to_read() -> Markup {
+pub(super) fn how_to_read(linux: bool) -> Markup {
     html! {
         section id="words" {
             h2 { "How to read this" }
@@ -71,6 +71,13 @@ pub(super) fn how_to_read() -> Markup {
                  directly on the CPU, and the kernel gets the CPU back at well-defined doors: a system call, a fault, \
                  a timer interrupt. Each pass through a door costs time. Every nanosecond of a run belongs to exactly \
                  one of user, kernel, switch, idle and tracer, and these parts add up to the wall time."
+            }
+            @if linux {
+                p {
+                    "On Linux several threads run at once, so time is kept for each: its life is user, kernel, waiting (it \
+                     could have run), blocked and tracer, and these parts add up to all lives together. Linux does not \
+                     tell what a switch costs; it tells when a thread loses a CPU and when it has one again."
+                }
             }
             dl { @for (word, meaning) in WORDS { dt { (word) } dd { (meaning) } } }
             p class="note" {

@@ -70,6 +70,16 @@ impl Plot {
         Self::MemoryMaps,
     ];
 
+    /// Those that say something about this kind of trace, in the order of the page.
+    pub fn of(summary: &Summary) -> impl Iterator<Item = Self> {
+        let linux = summary.linux.is_some();
+        // Linux says neither what a quantum was meant to be nor how memory maps change.
+        let mini_alone = |plot: &Self| matches!(plot, Self::QuantumAccuracy | Self::MemoryMaps);
+        Self::ALL
+            .into_iter()
+            .filter(move |plot| !(linux && mini_alone(plot)))
+    }
+
     /// The word for it in file names.
     #[must_use]
     pub fn file_word(self) -> &'static str {
@@ -104,6 +114,8 @@ mod support;
 
 #[cfg(test)]
 mod tests {
+    use trapline_analyzer::summary::LinuxStat;
+
     use super::picture::tests::assert_legible;
     use super::*;
 
@@ -123,6 +135,10 @@ mod tests {
                 for width in [Width::Wide, Width::Narrow] {
                     assert_legible(&plot.draw(&summary, &data, width));
                     assert_legible(&plot.draw(&summary, &PlotData::default(), width));
+                    // The words of a Linux trace are longer.
+                    let mut of_linux = summary.clone();
+                    of_linux.linux = Some(LinuxStat::default());
+                    assert_legible(&plot.draw(&of_linux, &data, width));
                 }
             }
         }

@@ -10,6 +10,7 @@ use crate::partition::{self, Share};
 use crate::units::duration;
 
 const TITLE: &str = "Where the wall time went";
+const TITLE_OF_LIVES: &str = "Where the threads' time went";
 /// Processes with a row of their own.
 const MAX_PROCESSES: usize = 12;
 const STACK_TOP: i32 = 34;
@@ -17,12 +18,16 @@ const STACK_HEIGHT: i32 = 26;
 const ROW: i32 = 31;
 
 pub(super) fn draw(summary: &Summary, width: i32) -> Picture {
+    let title = match summary.linux {
+        Some(_) => TITLE_OF_LIVES,
+        None => TITLE,
+    };
     let rows = partition::shares_of_at_most(summary, MAX_PROCESSES);
     let total: i64 = rows.iter().map(|row| row.ns).sum();
     if total <= 0 {
-        return Picture::nothing(TITLE, width, "The trace covers no time.");
+        return Picture::nothing(title, width, "The trace covers no time.");
     }
-    let mut picture = Picture::new(TITLE, width);
+    let mut picture = Picture::new(title, width);
     let inks = inks(&rows);
     let scale = Scale::linear(0.0, 100.0, (0, width - 1));
     let percent = |ns: i64| ns as f64 / total as f64 * 100.0;
@@ -56,7 +61,13 @@ pub(super) fn draw(summary: &Summary, width: i32) -> Picture {
         picture.rect(0, y + 17, length, 7, *ink);
         y += ROW;
     }
-    let label = format!("share of the wall time of {} (%)", duration(total));
+    let label = match summary.linux {
+        Some(_) => format!(
+            "share of the threads' lives, {} together (%)",
+            duration(total)
+        ),
+        None => format!("share of the wall time of {} (%)", duration(total)),
+    };
     picture.height = scale.draw(&mut picture, (None, y), &label, |p, _| format!("{p} %"));
     picture
 }
@@ -66,7 +77,8 @@ fn inks(rows: &[Share]) -> Vec<Ink> {
         Activity::User { .. } => Ink::User(Shade::at(place)),
         Activity::Kernel { cause, .. } => Ink::Kernel(cause),
         Activity::Switch => Ink::Switch,
-        Activity::Idle => Ink::Idle,
+        Activity::Idle | Activity::Blocked { .. } => Ink::Idle,
+        Activity::Waiting { .. } => Ink::Switch,
         Activity::Tracer => Ink::Tracer,
     };
     rows.iter().enumerate().map(ink).collect()

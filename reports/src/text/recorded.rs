@@ -12,7 +12,10 @@ use crate::units::{duration, things};
 /// A line or a few, without a line break at the end.
 #[must_use]
 pub fn recorded(path: &Path, meta: &Meta, summary: &Summary) -> String {
-    let traps: u64 = summary.causes.iter().map(|stat| stat.kernel.count).sum();
+    let visits: u64 = summary.causes.iter().map(|stat| stat.kernel.count).sum();
+    // Statistics alone have calls and no visits.
+    let calls: u64 = summary.syscalls.iter().map(|stat| stat.kernel.count).sum();
+    let traps = visits.max(calls);
     let switches: u64 = summary.switches.iter().map(|stat| stat.cost.count).sum();
     let mut text = format!(
         "trace {}: {} in {}, {}; {}",
@@ -20,10 +23,25 @@ pub fn recorded(path: &Path, meta: &Meta, summary: &Summary) -> String {
         things(traps, "trap", "traps"),
         duration(meta.wall_ns),
         things(switches, "context switch", "context switches"),
-        witnesses(&meta.witnesses),
+        match summary.linux {
+            Some(_) => format!(
+                "{}, {}",
+                things(summary.processes.len() as u64, "process", "processes"),
+                things(summary.threads.len() as u64, "thread", "threads")
+            ),
+            None => witnesses(&meta.witnesses),
+        },
     );
+    let missing = tables::linux::missing(summary);
+    for missing in missing.iter().filter(|missing| missing.is_bad()) {
+        text.push_str(&format!("\nnot in it: {}", missing.line));
+    }
     if let Outcome::Interrupted { by } = &meta.outcome {
-        text.push_str(&format!("\nthe machine was ended early by {}", escape(by)));
+        let what = match summary.linux {
+            Some(_) => "recording",
+            None => "the machine",
+        };
+        text.push_str(&format!("\n{what} was ended early by {}", escape(by)));
     }
     if let Some(unknown) = tables::unknown_calls(summary) {
         text.push_str(&format!(

@@ -9,7 +9,7 @@ use super::{Style, table};
 use crate::partition::{self, Share};
 use crate::text::escape::escape;
 use crate::units::{duration, share};
-use crate::{labels, tables};
+use crate::{labels, tables, units};
 
 /// Columns of the longest bar beside the partition.
 const BAR: usize = 32;
@@ -22,11 +22,16 @@ pub fn summary(summary: &Summary, style: Style) -> String {
     let mut text = header(summary, style);
     text.push_str(&partition_section(summary, style));
     text.push_str(&overhead(summary, style));
-    for section in [
+    let mut sections = vec![
         tables::causes(summary),
         tables::syscalls(summary),
         tables::switches(summary),
-    ] {
+    ];
+    if let Some(linux) = &summary.linux {
+        sections.push(tables::linux::accounts(summary, linux));
+        sections.push(tables::linux::signals(linux));
+    }
+    for section in sections {
         text.push_str(&table::section(&section, style));
     }
     if let Some(unknown) = tables::unknown_calls(summary) {
@@ -52,6 +57,7 @@ fn header(summary: &Summary, style: Style) -> String {
     let meta = &summary.meta;
     let outcome = labels::outcome(&meta.outcome);
     let witnesses = labels::witnesses(&meta.witnesses);
+    let linux = summary.linux.is_some();
     let lines = [
         (
             "ran",
@@ -65,11 +71,14 @@ fn header(summary: &Summary, style: Style) -> String {
         ("settings", labels::settings(&meta.target)),
         (
             "wall time",
-            format!(
-                "{}, after a boot of {}",
-                duration(summary.wall_ns),
-                duration(meta.boot_ns)
-            ),
+            match linux {
+                true => duration(summary.wall_ns),
+                false => format!(
+                    "{}, after a boot of {}",
+                    duration(summary.wall_ns),
+                    duration(meta.boot_ns)
+                ),
+            },
         ),
         ("host", labels::host(&meta.host)),
         (
@@ -93,16 +102,35 @@ fn header(summary: &Summary, style: Style) -> String {
         let _ = writeln!(text, "  {}", style.bad(&loss));
     }
     for (word, line) in lines {
+        // Linux chooses its scheduler itself, and is the one witness.
+        if linux && matches!(word, "scheduler" | "witnesses") {
+            continue;
+        }
         let _ = writeln!(text, "  {word:<11}{line}");
+    }
+    for missing in tables::linux::missing(summary) {
+        let line = match missing.is_bad() {
+            true => style.bad(&missing.line),
+            false => missing.line,
+        };
+        let _ = writeln!(text, "  {:<11}{line}", "not in it");
     }
     text
 }
 
 fn partition_section(summary: &Summary, style: Style) -> String {
     let rows = partition::shares_of_at_most(summary, MAX_USERS);
-    let mut text = format!("\n{}\n", style.heading("Where the wall time went"));
+    let title = match summary.linux {
+        Some(_) => "Where the threads' time went",
+        None => "Where the wall time went",
+    };
+    let mut text = format!("\n{}\n", style.heading(title));
     if rows.is_empty() {
-        let _ = writeln!(text, "  nowhere: the trace covers no time");
+        let why = match tables::linux::had(&summary.meta.target).events {
+            true => "nowhere: the trace covers no time",
+            false => "not known: statistics alone were kept",
+        };
+        let _ = writeln!(text, "  {why}");
         return text;
     }
     let label_width = rows
@@ -134,6 +162,11 @@ fn partition_section(summary: &Summary, style: Style) -> String {
         "  {}",
         style.faint("Percentages are rounded together, so that they add up to 100.0 %.")
     );
+    if summary.linux.is_some() {
+        let lives = units::things(summary.threads.len() as u64, "thread", "threads");
+        let note = format!("The total is the lives of {lives} together, not the wall time.");
+        let _ = writeln!(text, "  {}", style.faint(&note));
+    }
     text
 }
 
@@ -149,11 +182,28 @@ fn bar(row: &Share, largest: i64) -> String {
 
 fn overhead(summary: &Summary, style: Style) -> String {
     let o = &summary.overhead;
+    if !tables::linux::had(&summary.meta.target).events {
+        return String::new();
+    }
+    let whole = match summary.linux {
+        Some(_) => "threads' time",
+        None => "wall time",
+    };
     let mut text = format!("\n{}\n", style.heading("Control overhead"));
     let _ = writeln!(
         text,
-        "  {:>7}  of the CPU time was not spent in user mode (kernel and switches; idle time is not CPU time)",
-        share(o.without_probe)
+        "  {:>7}  {}",
+        share(o.without_probe),
+        match (
+            &summary.linux,
+            tables::linux::had(&summary.meta.target).switches
+        ) {
+            (None, _) =>
+                "of the CPU time was not spent in user mode (kernel and switches; idle time is not CPU time)",
+            (Some(_), true) => "of the CPU time was not spent in user mode",
+            (Some(_), false) =>
+                "of the time was not spent in user mode, time blocked in the kernel included",
+        }
     );
     if o.probe_share > 0.0 {
         let _ = writeln!(
@@ -163,8 +213,12 @@ fn overhead(summary: &Summary, style: Style) -> String {
         );
         let _ = writeln!(
             text,
-            "  {:>7}  of the wall time the tracer held the machine",
-            share(o.probe_share)
+            "  {:>7}  of the {whole} the tracer held {}",
+            share(o.probe_share),
+            match summary.linux {
+                Some(_) => "them",
+                None => "the machine",
+            }
         );
     }
     text

@@ -8,8 +8,8 @@ use std::collections::{HashMap, HashSet};
 use std::io::{self, Write};
 
 use trapline_trace_format::event::{
-    Cause, Event, EventKind, ExitStatus, MapChange, Nanos, ProcessId, Role, SignalAction, SpaceId,
-    SwitchReason, ThreadId, Trap, Waits,
+    Abi, Cause, Event, EventKind, ExitStatus, MapChange, Nanos, ProcessId, Role, SignalAction,
+    SpaceId, SwitchReason, ThreadId, Trap, Waits,
 };
 
 use super::escape::{escape_bytes, escape_short};
@@ -28,7 +28,7 @@ pub struct ProtocolOptions<'a> {
     /// Number of events to show; none is all of them.
     pub limit: Option<usize>,
     /// The name of a system call number.
-    pub syscall_name: &'a dyn Fn(i32) -> String,
+    pub syscall_name: &'a dyn Fn(Abi, i32) -> String,
 }
 
 /// What was shown of a trace.
@@ -182,6 +182,7 @@ impl Machine<'_> {
             EventKind::Held { .. }
             | EventKind::Samples { .. }
             | EventKind::Preempted { .. }
+            | EventKind::MemoryLeft { .. }
             | EventKind::Pointed(_)
             | EventKind::Descriptor { .. }
             | EventKind::Usage { .. }
@@ -240,7 +241,12 @@ impl Machine<'_> {
         };
         let then = match action {
             SignalAction::Handler { address } => {
-                format!("{who} will go on in its handler at {address:#x}")
+                let place = match address {
+                    // Linux does not tell.
+                    0 => String::new(),
+                    address => format!(" at {address:#x}"),
+                };
+                format!("{who} will go on in its handler{place}")
             }
             SignalAction::Kill => format!("it ends {who}"),
             SignalAction::Stop => format!("it stops {who}"),
@@ -300,7 +306,7 @@ impl Machine<'_> {
             format!("save registers of {who}; move to kernel mode; jump to the trap handler");
         match trap.cause {
             Cause::Syscall => {
-                let call = escape_short(&(self.options.syscall_name)(trap.number), 24);
+                let call = escape_short(&(self.options.syscall_name)(trap.abi, trap.number), 24);
                 vec![
                     Row::Program(format!("{who} calls {call}: trap into the kernel")),
                     Row::Hardware(enter),

@@ -197,6 +197,7 @@ pub(crate) fn sample() -> (Summary, PlotData) {
     threads.extend(latecomers(&threads[1]));
     data.memory = memory(now);
     let summary = Summary {
+        linux: None,
         name: "five-jobs.trap".to_owned(),
         meta: meta(now),
         incomplete: None,
@@ -272,6 +273,8 @@ fn syscalls(costs: &BTreeMap<&str, Vec<i64>>) -> Vec<SyscallStat> {
     let mut stats: Vec<SyscallStat> = costs
         .iter()
         .map(|(name, values)| SyscallStat {
+            abi: Default::default(),
+            by_clock: Distribution::default(),
             number: name.len() as i32,
             name: (*name).to_owned(),
             errors: 0,
@@ -284,6 +287,8 @@ fn syscalls(costs: &BTreeMap<&str, Vec<i64>>) -> Vec<SyscallStat> {
         })
         .collect();
     stats.push(SyscallStat {
+        abi: Default::default(),
+        by_clock: Distribution::default(),
         number: 257,
         name: "openat".to_owned(),
         errors: 3,
@@ -408,6 +413,7 @@ fn process(first: &ThreadStat, threads: &[ThreadStat]) -> ProcessStat {
         },
         peak_mapped_bytes: 9_000_000 + 4096 * u64::from(first.process),
         status: first.status,
+        usage: None,
         killed_by: is_child.then_some(1),
     }
 }
@@ -546,12 +552,14 @@ pub(crate) fn meta(wall_ns: i64) -> Meta {
             kernel: "6.18.0".to_owned(),
             clock: "tsc".to_owned(),
             hypervisor: Some("kvm".to_owned()),
+            processor: None,
         },
         calibration: Calibration {
             clock_read_ns: 21.4,
             entry_ns: 760.0,
             exit_ns: 690.0,
             hidden_stop_ns: 1_830.0,
+            on_cpu_stop_ns: 0.0,
             null_syscall_ns: 5_400.0,
         },
         outcome: Outcome::Completed { status: 0 },
@@ -565,6 +573,7 @@ pub(crate) fn meta(wall_ns: i64) -> Meta {
         },
         tables: BTreeMap::new(),
         replay: BTreeMap::new(),
+        replay_data: Default::default(),
     }
 }
 

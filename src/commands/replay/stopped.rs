@@ -63,7 +63,13 @@ pub(super) fn run(
             )
         }
         // It says itself why it got no further.
-        Inspected::Ended(replayed) => super::show(args, recording, &[replayed], signal),
+        Inspected::Ended(replayed) => {
+            let runs = super::Runs {
+                all: vec![*replayed],
+                interrupted_by: signal,
+            };
+            super::show(args, recording, &runs)
+        }
     }
 }
 
@@ -250,7 +256,7 @@ fn memory_value(bytes: &Bytes) -> Value {
 fn call_name(snapshot: &Snapshot) -> Option<String> {
     match &snapshot.what.kind {
         EventKind::Trap(trap) if trap.cause == Cause::Syscall => {
-            Some(trapline_analyzer::syscall_name(trap.number))
+            Some(trapline_analyzer::syscall_name(trap.abi, trap.number))
         }
         _ => None,
     }

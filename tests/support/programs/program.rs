@@ -11,7 +11,7 @@ use std::process::Command;
 use super::tool::{Tool, installed};
 use crate::support::stderr;
 
-const SOURCES: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/fixtures/programs");
+pub(super) const SOURCES: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/fixtures/programs");
 
 /// A program with its arguments.
 #[derive(Clone, Debug)]
@@ -34,7 +34,7 @@ impl Program {
         }
     }
 
-    pub(super) fn title(&self) -> String {
+    pub(crate) fn title(&self) -> String {
         format!(
             "{} {} ({:?})",
             self.name,
@@ -92,13 +92,19 @@ impl Program {
         Ok(line.map(str::to_owned).to_vec())
     }
 
-    fn source(&self) -> PathBuf {
+    pub(super) fn source(&self) -> PathBuf {
         let name = &self.name;
         Path::new(SOURCES).join(match self.tool {
             Tool::Glibc | Tool::Musl => format!("c/{name}.c"),
+            Tool::Linux | Tool::Bits32 => format!("linux/{name}.c"),
             Tool::Rust => format!("rust/{name}.rs"),
             Tool::Busybox | Tool::Bash => format!("scripts/{name}.sh"),
         })
+    }
+
+    /// The program and its arguments, as they are run outside of any folder of its own.
+    pub(crate) fn built(&self) -> Result<(PathBuf, &[String]), String> {
+        Ok((self.build()?, &self.arguments))
     }
 
     /// Builds the program unless that has been done since its source was changed.

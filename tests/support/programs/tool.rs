@@ -14,6 +14,10 @@ pub(crate) enum Tool {
     Glibc,
     /// The C compiler with musl.
     Musl,
+    /// The C compiler with the GNU C library; programs that need Linux itself.
+    Linux,
+    /// The C compiler alone: 32-bit programs without a C library.
+    Bits32,
     /// The Rust compiler, standard library linked statically.
     Rust,
     /// busybox's shell runs a script.
@@ -26,7 +30,10 @@ impl Tool {
     /// What to install when it is missing.
     pub(super) fn wants(self) -> &'static str {
         match self {
-            Self::Glibc => "cc with static libraries is not installed (Debian: gcc, libc6-dev)",
+            Self::Glibc | Self::Linux => {
+                "cc with static libraries is not installed (Debian: gcc, libc6-dev)"
+            }
+            Self::Bits32 => "cc does not make 32-bit programs (Debian: gcc)",
             Self::Musl => "musl-gcc is not installed (Debian: musl-tools)",
             Self::Rust => "rustc is not installed",
             Self::Busybox => "a static busybox is not installed (Debian: busybox-static)",
@@ -39,7 +46,21 @@ impl Tool {
     /// The compiler with its options, but the files.
     pub(super) fn compiler(self) -> Command {
         let (name, options): (_, &[&str]) = match self {
-            Self::Glibc => ("cc", &["-static", "-pthread", "-O2", "-w"]),
+            Self::Glibc | Self::Linux => ("cc", &["-static", "-pthread", "-O2", "-w"]),
+            Self::Bits32 => (
+                "cc",
+                &[
+                    "-m32",
+                    "-static",
+                    "-nostdlib",
+                    "-ffreestanding",
+                    "-fno-stack-protector",
+                    "-fno-pie",
+                    "-no-pie",
+                    "-O1",
+                    "-w",
+                ],
+            ),
             Self::Musl => ("musl-gcc", &["-static", "-O2", "-w"]),
             _ => (
                 "rustc",
@@ -62,7 +83,7 @@ impl Tool {
             Self::Busybox => installed("busybox").is_some(),
             Self::Bash => installed("bash-static").is_some() && installed("busybox").is_some(),
             Self::Rust => self.compiler().arg("--version").output().is_ok(),
-            Self::Glibc | Self::Musl => {
+            Self::Glibc | Self::Musl | Self::Linux | Self::Bits32 => {
                 let folder = tempfile::tempdir().expect("a temporary folder");
                 let source = folder.path().join("nothing.c");
                 fs::write(&source, "int main(void) {}\n").expect("a source");

@@ -5,6 +5,8 @@
 use std::fs::File;
 use std::io::Write;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::thread::JoinHandle;
 
@@ -29,6 +31,7 @@ pub struct LogWriter {
     to_thread: Option<SyncSender<Work>>,
     from_thread: Receiver<Buffer>,
     thread: Option<JoinHandle<Result<LogTotals, FormatError>>>,
+    on_disk: Arc<AtomicU64>,
 }
 
 /// Records on their way to the disk.
@@ -63,7 +66,8 @@ impl LogWriter {
             // The channel has room for every buffer there is, and its other end is in this function.
             let _ = recycle.send(Buffer::new());
         }
-        let disk = Disk::new(file, path.to_owned());
+        let on_disk = Arc::new(AtomicU64::new(0));
+        let disk = Disk::new(file, path.to_owned(), Arc::clone(&on_disk));
         let thread = std::thread::Builder::new()
             .name("trace writer".to_owned())
             .spawn(move || disk.run(&work, &recycle))
@@ -74,6 +78,7 @@ impl LogWriter {
             to_thread: Some(to_thread),
             from_thread,
             thread: Some(thread),
+            on_disk,
         })
     }
 
@@ -92,6 +97,12 @@ impl LogWriter {
         } else {
             Ok(())
         }
+    }
+
+    /// Bytes that were written to the file so far.
+    #[must_use]
+    pub fn bytes_on_disk(&self) -> u64 {
+        self.on_disk.load(Relaxed)
     }
 
     /// Sends what was appended on its way to the file, so that a killed recorder loses nothing older than this.
@@ -195,17 +206,20 @@ struct Disk {
     file: File,
     path: PathBuf,
     totals: LogTotals,
+    /// The same number of bytes, for whoever asks while this runs.
+    on_disk: Arc<AtomicU64>,
     /// A block as it goes to the file, header first, so that it goes in one write.
     out: Vec<u8>,
 }
 
 impl Disk {
-    fn new(file: File, path: PathBuf) -> Self {
+    fn new(file: File, path: PathBuf, on_disk: Arc<AtomicU64>) -> Self {
         let out = vec![0; size_of::<BlockHeader>() + MAX_STORED_BYTES];
         Self {
             file,
             path,
             totals: LogTotals::default(),
+            on_disk,
             out,
         }
     }
@@ -251,6 +265,7 @@ impl Disk {
         self.totals.blocks += 1;
         self.totals.events += u64::from(buffer.records);
         self.totals.bytes += length as u64;
+        self.on_disk.store(self.totals.bytes, Relaxed);
         Ok(())
     }
 

@@ -1,7 +1,7 @@
 //! The fence for ptrace, fork and shared memory: all of the tracer's unsafe code but the counter reading in `clock.rs`.
 //!
 //! Safety: the memory shared with the machine is only accessed through [`region::Region`] and [`input_ring::InputRing`],
-//! which trust no value in it; a new process between fork and exec makes only async-signal-safe calls ([`spawn`]); siginfo is copied bytes.
+//! which trust no value in it, perf's rings only through [`perf::Ring`]; a new process between fork and exec makes only async-signal-safe calls ([`spawn`]); siginfo is copied bytes.
 //!
 //! Key types: [`task::Stopped`] and [`task::Running`]. A request can only be made on a task that is stopped, and resuming
 //! it gives the right away.
@@ -9,6 +9,8 @@
 
 pub(crate) mod debug_registers;
 pub(crate) mod input_ring;
+pub(crate) mod perf;
+pub(crate) mod program;
 pub(crate) mod region;
 pub(crate) mod spawn;
 pub(crate) mod task;

@@ -92,6 +92,7 @@ impl Fold {
             reason: None,
             tracer_ns: 0,
             quantum_ns: None,
+            cpu: None,
         });
     }
 

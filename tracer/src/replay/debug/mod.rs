@@ -356,10 +356,12 @@ impl<'a> Debugger<'a> {
         let comparison = &mut follow.comparison;
         let end = end(over, self.recording, comparison, self.stop);
         let verified = comparison.verified();
+        let searches = comparison.searches();
         self.armed = None;
         self.live = None;
         Failure::Over(Box::new(Replayed {
             verified,
+            searches,
             end,
             took,
         }))

@@ -71,12 +71,17 @@ Examples:
   trapline replay --times 100 race.trap
   trapline replay demo.trap --to 12.5ms
   trapline replay demo.trap --to 4711 --memory 0x400000:64
+  trapline replay demo.trap --gdb 2345      then: gdb -ex 'target remote 127.0.0.1:2345'
   trapline replay --measure --times 30 demo.trap -o base.json
 
 Everything that is needed is in the trace. No file of this host is read, and time passes as it was recorded.
 With --to it stops behind an event and shows the machine there; to see it earlier, replay again.
 Events are numbered from 1 in the order of the log. A divergence names the number, --to TIME shows it,
 and the times are those of `trapline timeline`.
+
+In gdb, `break`, `watch`, `continue`, `stepi`, `info registers`, `x`, `info threads` and `file PROGRAM` work as usual:
+four breakpoints and watchpoints at a time. `reverse-stepi` goes one event back, `reverse-continue` to the breakpoint
+before; `monitor help` lists how to go to the next event or to any other. The machine ends when gdb goes.
 
 With --measure the same schedule is timed again and again: visit 7 of one replay is visit 7 of any other,
 so what differs between replays is noise, and is taken out. `trapline compare` tells two such files apart.")]
@@ -168,6 +173,10 @@ pub(crate) struct ReplayArgs {
     /// event until then
     #[arg(long, value_name = "EVENT", value_parser = parse_at, conflicts_with = "times")]
     pub(crate) to: Option<At>,
+    /// Serve the replayed machine to gdb at this port of 127.0.0.1 (0: any free one), stopped at its start or behind --to;
+    /// breakpoints, watchpoints, single steps and going back work, changing anything does not
+    #[arg(long, value_name = "PORT", conflicts_with_all = ["times", "memory", "json"])]
+    pub(crate) gdb: Option<u16>,
     /// Show memory, too: LENGTH bytes from ADDRESS on (0x for hexadecimal), as the running thread sees it
     #[arg(long, value_name = "ADDRESS:LENGTH", value_parser = parse_range, requires = "to")]
     pub(crate) memory: Vec<Wanted>,

@@ -1,6 +1,7 @@
 //! `trapline replay`: a recorded machine does it all again, and every event is held against the recorded one.
 
 mod measured;
+mod served;
 mod stopped;
 
 use std::fmt::Write;
@@ -48,6 +49,9 @@ pub(crate) fn run(args: &ReplayArgs) -> anyhow::Result<Exit> {
         cpu: recording.cpu()?,
         patience: duration(args.patience),
     };
+    if let Some(port) = args.gdb {
+        return served::run(args, &recording, &options, port);
+    }
     if let Some(at) = args.to {
         return stopped::run(args, &recording, &options, at);
     }

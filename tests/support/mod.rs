@@ -1,6 +1,7 @@
 //! What tests of the real binary share: running it, reading its JSON, looking for what it may have left behind.
 #![allow(dead_code, reason = "each test file uses a part of it")]
 
+pub(crate) mod gdb;
 pub(crate) mod hostile;
 pub(crate) mod parallel;
 pub(crate) mod replay;

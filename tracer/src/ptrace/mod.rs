@@ -7,6 +7,7 @@
 //! it gives the right away.
 #![allow(unsafe_code)]
 
+pub(crate) mod debug_registers;
 pub(crate) mod input_ring;
 pub(crate) mod perf;
 pub(crate) mod program;

@@ -12,9 +12,10 @@ use nix::sys::memfd::{MFdFlags, memfd_create};
 use nix::sys::mman::{MapFlags, ProtFlags, mmap, munmap};
 use nix::sys::resource::{RLIM_INFINITY, Resource, getrlimit};
 use trapline_abi::boot::BootParameters;
+use trapline_abi::debug::Debug;
 use trapline_abi::layout::{
-    COLD_OFFSET, INITRAMFS_MAX, INITRAMFS_OFFSET, KERNEL_LENGTH, LOG_OFFSET, STORE_SLOT,
-    STORE_SLOTS,
+    COLD_OFFSET, DEBUG_OFFSET, INITRAMFS_MAX, INITRAMFS_OFFSET, KERNEL_LENGTH, LOG_OFFSET,
+    STORE_SLOT, STORE_SLOTS,
 };
 use trapline_abi::log::{CAPACITY, Record, Ring};
 
@@ -115,6 +116,12 @@ impl Region {
             sleep_while(reader, 1, Some(at_most));
         }
         reader.store(0, SeqCst);
+    }
+
+    /// The words that the tracer of a replay shares with the kernel.
+    pub(crate) fn debug(&self) -> &Debug {
+        // SAFETY: inside the mapping (layout.rs), page-aligned; zeroed memory is valid words, and all of them are atomic.
+        unsafe { self.base.add(DEBUG_OFFSET as usize).cast().as_ref() }
     }
 
     fn ring(&self) -> *mut Ring {

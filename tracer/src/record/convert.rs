@@ -38,6 +38,8 @@ pub(crate) enum Entry {
     Searched(Search),
     /// A part of what is said of a replay that stands still.
     Standstill(StandstillPart),
+    /// A part of what is said of a thread that is about to lose the CPU.
+    Kept(StandstillPart),
 }
 
 /// What it took a replay to find a point.
@@ -78,14 +80,8 @@ pub(crate) fn entry(record: &Record, origin: u64) -> Result<Entry, TracerError> 
                 is_compiled: compiled != 0,
             }));
         }
-        Kind::Stopped => {
-            return Ok(Entry::Standstill(StandstillPart {
-                process: ProcessId(record.process),
-                thread: ThreadId(record.thread),
-                number: record.code,
-                words: record.words,
-            }));
-        }
+        Kind::Stopped => return Ok(Entry::Standstill(StandstillPart::of(record))),
+        Kind::Kept => return Ok(Entry::Kept(StandstillPart::of(record))),
         Kind::Preempted => {
             return Ok(Entry::StatePart(StatePart {
                 time: since(record.time, origin),

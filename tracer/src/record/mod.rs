@@ -26,6 +26,7 @@ pub(crate) use convert::Search;
 pub(crate) use observe::{Ending, Observer, Sink};
 pub(crate) use pin::Pinned;
 pub(crate) use standstill::Standstill;
+pub(crate) use stop::Armed;
 pub use stop::Stop;
 pub(crate) use traced::run as run_traced;
 

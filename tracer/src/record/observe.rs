@@ -2,6 +2,7 @@
 //! spaces, hands events to the sink.
 
 use std::collections::HashMap;
+use std::mem;
 
 use trapline_trace_format::event::{
     Event, EventKind, ExitStatus, Nanos, ProcessId, SpaceId, ThreadId,
@@ -24,12 +25,33 @@ pub(crate) trait Sink {
 
     /// A replay found a point.
     fn searched(&mut self, _search: Search) {}
+
+    /// In a replay with a tracer: the thread is about to lose the CPU in this state.
+    fn kept(&mut self, _state: Standstill) {}
+}
+
+impl<S: Sink> Sink for &mut S {
+    fn event(&mut self, event: &Event) -> Result<(), TracerError> {
+        (**self).event(event)
+    }
+
+    fn kept(&mut self, state: Standstill) {
+        (**self).kept(state);
+    }
+
+    fn host_time(&mut self, host_time: u64) {
+        (**self).host_time(host_time);
+    }
+
+    fn searched(&mut self, search: Search) {
+        (**self).searched(search);
+    }
 }
 
 /// The state of the machine as its log tells it.
 pub(crate) struct Observer<'a, S> {
     jobs: &'a [Job],
-    sink: &'a mut S,
+    sink: S,
     /// The clock's time at the start of the trace.
     origin: Option<u64>,
     /// What happened before the start, at time 0 of the trace.
@@ -45,6 +67,7 @@ pub(crate) struct Observer<'a, S> {
     state_parts: StateParts,
     standstill_parts: StandstillParts,
     standstill: Option<Standstill>,
+    kept_parts: StandstillParts,
 }
 
 /// What is known when the machine is gone.
@@ -63,7 +86,7 @@ pub(crate) struct Ending {
 }
 
 impl<'a, S: Sink> Observer<'a, S> {
-    pub(crate) fn new(jobs: &'a [Job], sink: &'a mut S) -> Self {
+    pub(crate) fn new(jobs: &'a [Job], sink: S) -> Self {
         Self {
             jobs,
             sink,
@@ -78,6 +101,7 @@ impl<'a, S: Sink> Observer<'a, S> {
             state_parts: StateParts::default(),
             standstill_parts: StandstillParts::default(),
             standstill: None,
+            kept_parts: StandstillParts::default(),
         }
     }
 
@@ -100,6 +124,12 @@ impl<'a, S: Sink> Observer<'a, S> {
         self.spaces.get(&host).copied().unwrap_or(SpaceId(0))
     }
 
+    /// The host process behind an address space, as the log first told it.
+    pub(crate) fn host_of_space(&self, space: SpaceId) -> Option<i32> {
+        let mut all = self.spaces.iter();
+        all.find(|(_, of)| **of == space).map(|(host, _)| *host)
+    }
+
     /// Puts an event of the tracer's own into the trace.
     pub(crate) fn emit(&mut self, event: &Event) -> Result<(), TracerError> {
         let end = if let EventKind::Held { until, .. } = event.kind {
@@ -118,21 +148,32 @@ impl<'a, S: Sink> Observer<'a, S> {
 
     /// The sink, between two events.
     pub(crate) fn sink(&mut self) -> &mut S {
-        self.sink
+        &mut self.sink
+    }
+
+    /// The same, for a look.
+    pub(crate) fn told(&self) -> &S {
+        &self.sink
     }
 
     /// Draws the line under the recording: the machine has ended.
-    pub(crate) fn finish(self) -> Result<Ending, TracerError> {
+    pub(crate) fn finish(mut self) -> Result<Ending, TracerError> {
+        self.ending()
+    }
+
+    /// The same, for whoever keeps the sink.
+    pub(crate) fn ending(&mut self) -> Result<Ending, TracerError> {
         // Where a replay cannot go on, the rest of the machine fails for that reason.
         if !self.panic.is_empty() && self.diverged.is_empty() {
-            return Err(TracerError::Machine(self.panic));
+            return Err(TracerError::Machine(mem::take(&mut self.panic)));
         }
+        let diverged = mem::take(&mut self.diverged);
         Ok(Ending {
             origin: self.origin,
             wall_ns: self.last_time,
             halted: self.halted,
             status: self.status(),
-            diverged: (!self.diverged.is_empty()).then_some(self.diverged),
+            diverged: (!diverged.is_empty()).then_some(diverged),
         })
     }
 
@@ -155,6 +196,12 @@ impl<'a, S: Sink> Observer<'a, S> {
                 }
                 Ok(())
             }
+            Entry::Kept(part) => {
+                if let Some(state) = self.kept_parts.take(&part)? {
+                    self.sink.kept(state);
+                }
+                Ok(())
+            }
             Entry::Diverged(text) => {
                 self.diverged.push_str(&text);
                 Ok(())
@@ -166,7 +213,7 @@ impl<'a, S: Sink> Observer<'a, S> {
             }
             Entry::Started(time) => {
                 self.origin = Some(time);
-                std::mem::take(&mut self.early)
+                mem::take(&mut self.early)
                     .iter()
                     .try_for_each(|event| self.emit(event))
             }

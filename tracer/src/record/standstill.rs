@@ -2,7 +2,7 @@
 //! or in five. Key types: [`Standstill`], and [`StandstillParts`], which joins them. Neighbours: `convert.rs` reads the
 //! records, `fixtures/abi/src/log.rs` says what is in them, `replay/inspect.rs` asks for them.
 
-use trapline_abi::log::WORDS;
+use trapline_abi::log::{Record, WORDS};
 use trapline_abi::replay::STATE_WORDS;
 use trapline_trace_format::event::{ProcessId, SpaceId, ThreadId, ThreadState};
 
@@ -22,6 +22,18 @@ pub(crate) struct StandstillPart {
     /// 0: the first; then the number of the part of the state.
     pub(crate) number: u16,
     pub(crate) words: [u64; WORDS],
+}
+
+impl StandstillPart {
+    /// What the record says.
+    pub(crate) fn of(record: &Record) -> Self {
+        Self {
+            process: ProcessId(record.process),
+            thread: ThreadId(record.thread),
+            number: record.code,
+            words: record.words,
+        }
+    }
 }
 
 /// A machine that stands still.
@@ -52,6 +64,14 @@ impl StandstillParts {
         &mut self,
         part: &StandstillPart,
     ) -> Result<Option<Standstill>, TracerError> {
+        let whole = self.next(part)?;
+        if whole.is_some() {
+            *self = Self::default();
+        }
+        Ok(whole)
+    }
+
+    fn next(&mut self, part: &StandstillPart) -> Result<Option<Standstill>, TracerError> {
         let refuse = || nonsense("part of a standstill", part.number);
         match (self.first, part.number) {
             (None, 0) => {

@@ -38,7 +38,7 @@ impl Display for Divergence {
 }
 
 /// An event in a few words.
-pub(super) fn describe(event: &Event) -> String {
+pub(in crate::replay) fn describe(event: &Event) -> String {
     format!(
         "{} of thread {} in process {} at {} ns",
         what(&event.kind),

@@ -52,7 +52,8 @@ impl History {
         history
     }
 
-    fn take(&mut self, event: &Event) {
+    /// One more event.
+    pub(super) fn take(&mut self, event: &Event) {
         match &event.kind {
             EventKind::Created {
                 parent,
@@ -134,6 +135,11 @@ impl History {
     }
 
     /// All processes that there ever were, by number.
+    pub(super) fn rows(&self) -> impl Iterator<Item = &ProcessRow> {
+        self.processes.values()
+    }
+
+    /// The same, for good.
     pub(super) fn processes(self) -> Vec<ProcessRow> {
         self.processes.into_values().collect()
     }

@@ -93,12 +93,12 @@ pub enum Inspected {
 
 /// Where to stop, in the recording's terms and the kernel's.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-struct Place {
+pub(super) struct Place {
     /// Number of the event.
-    event: u64,
+    pub(super) event: u64,
     /// Records of the kernel's log up to and with it.
-    records: u64,
-    exactness: Exactness,
+    pub(super) records: u64,
+    pub(super) exactness: Exactness,
 }
 
 /// Replays up to an event and looks at the machine there. `progress` hears now and then how many of how many events came.
@@ -200,8 +200,19 @@ fn look<I: Iterator<Item = (u64, Event)>>(
     })
 }
 
+/// How many records of the kernel's log the event is.
+pub(super) fn records_of(event: &Event) -> u64 {
+    match &event.kind {
+        EventKind::Preempted { .. } => (STATE_WORDS / WORDS) as u64,
+        _ => 1,
+    }
+}
+
 /// Finds the event, or the last before it that is part of the run.
-fn place(events: impl IntoIterator<Item = (u64, Event)>, at: At) -> Result<Place, TracerError> {
+pub(super) fn place(
+    events: impl IntoIterator<Item = (u64, Event)>,
+    at: At,
+) -> Result<Place, TracerError> {
     let mut place = Place {
         event: 0,
         records: 0,
@@ -233,10 +244,7 @@ fn place(events: impl IntoIterator<Item = (u64, Event)>, at: At) -> Result<Place
             continue;
         }
         place.event = number;
-        place.records += match &event.kind {
-            EventKind::Preempted { .. } => (STATE_WORDS / WORDS) as u64,
-            _ => 1,
-        };
+        place.records += records_of(&event);
         place.exactness = match &event.kind {
             EventKind::Trap(trap) if trap.cause == Cause::Timer => Exactness::StartOfStay,
             EventKind::Trap(_) | EventKind::Preempted { .. } | EventKind::SwitchEnd => {

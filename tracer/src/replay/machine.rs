@@ -8,6 +8,14 @@ use crate::error::TracerError;
 use crate::machine::{Ready, Source};
 use crate::ptrace::region;
 
+/// The same, to be watched by a tracer. It stands still as it starts to run.
+pub(super) fn ready_to_watch(recording: &Recording, cpu: usize) -> Result<Ready<'_>, TracerError> {
+    let mut ready = ready(recording, cpu)?;
+    ready.parameters.traced = 1;
+    ready.parameters.stop_at = 1;
+    Ok(ready)
+}
+
 /// The machine of the recording, on this CPU.
 pub(super) fn ready(recording: &Recording, cpu: usize) -> Result<Ready<'_>, TracerError> {
     let script = &recording.script;

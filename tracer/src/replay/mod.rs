@@ -10,14 +10,18 @@
 //! | `script.rs` | its inputs, as the kernel reads them |
 //! | `machine.rs` | the machine that gets them |
 //! | `inspect.rs` | a replay that stops behind an event, and what is seen there |
+//! | `debug/` | a replay that is watched: it stands still, goes on, and goes back by starting again |
+//! | `gdb/` | the same, served to gdb |
 //! | `history.rs`, `memory.rs` | the kernel's tables up to there, told from events; guest memory, read from outside |
 //! | `measure.rs`, `passages.rs` | what the kernel's work takes, over many replays and in one |
 //! | `searches.rs` | what it took to find where the timer had come |
 //! | `compare.rs`, `divergence.rs` | recording and replay held against each other; the first difference in words |
 
 mod compare;
+mod debug;
 mod divergence;
 mod fit;
+mod gdb;
 mod history;
 mod inspect;
 mod limits;
@@ -33,6 +37,7 @@ use std::time::{Duration, Instant};
 
 pub use compare::Verified;
 pub use divergence::Divergence;
+pub use gdb::{Client, Served, serve};
 pub use history::{ProcessRow, ThreadStatus};
 pub use inspect::{At, Exactness, Inspected, Snapshot, Wanted, inspect};
 pub use measure::Measuring;
@@ -42,7 +47,7 @@ pub use searches::Searches;
 
 use crate::error::TracerError;
 use crate::machine::Machine;
-use crate::record::{Observer, Pinned, Standstill, Stop};
+use crate::record::{Ending, Observer, Pinned, Standstill, Stop};
 use compare::{Comparison, State};
 use passages::Passages;
 use trapline_abi::boot::STOPWATCH_NONE;
@@ -226,7 +231,12 @@ where
         }
         machine.region.sleep_until_filled(LOOK_EVERY);
     }
-    Ok(match observer.finish() {
+    over_after(observer.finish())
+}
+
+/// The machine has ended like this.
+fn over_after(ending: Result<Ending, TracerError>) -> Result<Over, TracerError> {
+    Ok(match ending {
         Ok(ending) => Over::Ended {
             halted: ending.halted,
             why: ending.diverged,

@@ -50,6 +50,8 @@ pub struct Recording {
     pub(super) archive: Vec<u8>,
     pub(super) boot: Vec<u8>,
     pub(super) script: Script,
+    /// Whether its kernel is the one of this version.
+    pub(super) has_own_kernel: bool,
     /// Its jobs, for messages.
     pub(super) jobs: Vec<Job>,
     /// Events that a replay is held against.
@@ -93,7 +95,8 @@ impl Recording {
         let Some(parameters) = region::parameters_from(&boot).filter(|p| p.magic == MAGIC) else {
             return refuse("its replay/boot is none that a kernel can read".to_owned());
         };
-        if let Some(why) = complaint(&parameters, images.kernel == kernel, trust) {
+        let has_own_kernel = images.kernel == kernel;
+        if let Some(why) = complaint(&parameters, has_own_kernel, trust) {
             return refuse(why);
         }
         let mut script = Script::default();
@@ -120,6 +123,7 @@ impl Recording {
             archive,
             boot,
             script,
+            has_own_kernel,
             jobs,
             compared,
             needs: usage.most,

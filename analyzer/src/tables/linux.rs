@@ -366,8 +366,13 @@ impl LinuxFold {
         });
         partition.retain(|part| part.ns > 0);
         if self.detail == Detail::Summary {
-            // Which part of a life was in the kernel was not kept.
+            // Neither which part of a life was in the kernel was kept, nor which switches were at the tracer's stops.
             partition.clear();
+            self.rows.switches.clear();
+            for task in &mut self.tasks {
+                task.row.waiting_ns = 0;
+                task.row.blocked = Blocked::default();
+            }
         }
         let (processes, programs) = self.lives.finish();
         let mut rows = Rows {

@@ -37,8 +37,8 @@ pub(crate) fn had(target: &Target) -> Had {
             page_faults,
             ..
         } => Had {
-            switches: *switches == Availability::Available,
-            page_faults: *page_faults == Availability::Available,
+            switches: *switches == Availability::Available && *detail == Detail::Events,
+            page_faults: *page_faults == Availability::Available && *detail == Detail::Events,
             events: *detail == Detail::Events,
         },
     }
@@ -77,6 +77,14 @@ pub(crate) fn missing(summary: &Summary) -> Vec<Missing> {
     else {
         return Vec::new();
     };
+    if *detail == Detail::Summary {
+        return vec![Missing {
+            why: Why::NotAsked,
+            line: "events: statistics alone were kept; durations are in steps of 1 %, switches and page faults are the \
+                   kernel's own counts"
+                .to_owned(),
+        }];
+    }
     let mut lines = Vec::new();
     let mut say = |what: &str, availability: &Availability, then: &str| match availability {
         Availability::Available => {}
@@ -99,12 +107,6 @@ pub(crate) fn missing(summary: &Summary) -> Vec<Missing> {
         page_faults,
         "their number is the kernel's own",
     );
-    if *detail == Detail::Summary {
-        lines.push(Missing {
-            why: Why::NotAsked,
-            line: "events: statistics alone were kept; durations are in steps of 1 %".to_owned(),
-        });
-    }
     lines
 }
 
@@ -122,8 +124,8 @@ pub(crate) fn syscalls(summary: &Summary) -> Table {
             escape_short(&stat.name, 24),
             count(kernel.count),
             count(stat.errors),
-            of(had.switches && had.events, kernel.total_ns),
-            of(had.switches && had.events, kernel.p50_ns),
+            of(had.switches, kernel.total_ns),
+            of(had.switches, kernel.p50_ns),
             of(returned, elapsed.total_ns),
             of(returned, elapsed.p50_ns),
             of(returned, elapsed.p90_ns),
@@ -307,7 +309,6 @@ pub(super) fn tree_row(summary: &Summary, row: &Row<'_>) -> Vec<String> {
     let optional = |ns: Option<i64>| ns.map_or(NONE.to_owned(), duration);
     let told = |there: bool, text: String| if there { text } else { NONE.to_owned() };
     let indented = |name: String| format!("{}{name}", "  ".repeat(row.depth));
-    let off_cpu = had.events && had.switches;
     match row.of {
         Of::Process(p) => {
             let [cpu, resident, faults] = account(p);
@@ -317,8 +318,8 @@ pub(super) fn tree_row(summary: &Summary, row: &Row<'_>) -> Vec<String> {
                 optional(p.turnaround_ns),
                 told(had.events, duration(p.user_ns)),
                 told(had.events, duration(p.kernel_ns)),
-                told(off_cpu, duration(p.waiting_ns)),
-                told(off_cpu, duration(p.blocked_ns)),
+                told(had.switches, duration(p.waiting_ns)),
+                told(had.switches, duration(p.blocked_ns)),
                 mostly(&p.blocked),
                 cpu,
                 resident,
@@ -337,8 +338,8 @@ pub(super) fn tree_row(summary: &Summary, row: &Row<'_>) -> Vec<String> {
             optional(t.turnaround_ns),
             told(had.events, duration(t.user_ns)),
             told(had.events, duration(t.kernel_ns)),
-            told(off_cpu, duration(t.waiting_ns)),
-            told(off_cpu, duration(t.blocked_ns)),
+            told(had.switches, duration(t.waiting_ns)),
+            told(had.switches, duration(t.blocked_ns)),
             mostly(&t.blocked),
             String::new(),
             String::new(),

@@ -240,7 +240,12 @@ impl Machine<'_> {
         };
         let then = match action {
             SignalAction::Handler { address } => {
-                format!("{who} will go on in its handler at {address:#x}")
+                let place = match address {
+                    // Linux does not tell.
+                    0 => String::new(),
+                    address => format!(" at {address:#x}"),
+                };
+                format!("{who} will go on in its handler{place}")
             }
             SignalAction::Kill => format!("it ends {who}"),
             SignalAction::Stop => format!("it stops {who}"),

@@ -5,7 +5,7 @@
 
 use nix::unistd::Pid;
 use trapline_trace_format::event::{EventKind, Nanos, ProcessId, Role, SpaceId};
-use trapline_trace_format::meta::{Availability, Calibration, Loss};
+use trapline_trace_format::meta::{Availability, Calibration, Detail, Loss};
 
 use super::attach::{Attached, attach};
 use super::calls::Reading;
@@ -135,7 +135,12 @@ impl<'a> Session<'a> {
             descendants: self.options.follow == Follow::All,
             page_faults: self.options.host == HostWishes::SwitchesAndPageFaults,
         };
-        let threads = match self.options.host {
+        // Statistics alone have no events, and without those nobody knows whose switch it was.
+        let wishes = match self.options.detail {
+            Detail::Events => self.options.host,
+            Detail::Summary => HostWishes::Nothing,
+        };
+        let threads = match wishes {
             HostWishes::Nothing => Vec::new(),
             HostWishes::Switches | HostWishes::SwitchesAndPageFaults => threads,
         };

@@ -217,6 +217,8 @@ pub(crate) enum Layout {
     Winsize,
     /// The kernel's `struct termios`.
     Termios,
+    /// `struct sock_fprog`: a filter's length and where it is.
+    FilterProgram,
     /// A set of CPUs.
     CpuSet(Length),
     /// `struct sched_param`.
@@ -251,9 +253,11 @@ impl Layout {
             Self::Statx => fixed(256),
             Self::Utsname => fixed(390),
             Self::Word => (Words::Host, Length::Fixed(8)),
-            Self::Timespec | Self::Timeval | Self::SigsetPointer | Self::Rlimit => {
-                (Words::Host, Length::Fixed(16))
-            }
+            Self::Timespec
+            | Self::Timeval
+            | Self::SigsetPointer
+            | Self::Rlimit
+            | Self::FilterProgram => (Words::Host, Length::Fixed(16)),
             Self::SignalStack => (Words::Host, Length::Fixed(24)),
             Self::TimespecPair
             | Self::TimevalPair

@@ -89,6 +89,8 @@ struct Pending {
     given: Vec<Pointed>,
     got: Vec<Pointed>,
     returned: Option<(Nanos, i64)>,
+    /// For restart_syscall: the call that goes on.
+    goes_on: Option<&'static str>,
     stage: Stage,
 }
 
@@ -104,11 +106,18 @@ enum Stage {
 /// Most pieces of memory that are kept of one half of a call.
 const MOST_POINTED: usize = 4 * PARTS;
 
+/// The negated errno of a call that goes on by restart_syscall(2).
+const ERESTART_RESTARTBLOCK: i64 = -516;
+
 /// Writes the lines of a trace.
 pub struct Lines<'a, W> {
     options: &'a Options,
     line: Line<'a, W>,
     pending: HashMap<ThreadId, Pending>,
+    /// Executions whose caller gave up its number for its process's.
+    handed_over: HashMap<ProcessId, (ThreadId, Pending)>,
+    /// Calls that a signal interrupted and restart_syscall will go on with.
+    interrupted: HashMap<ThreadId, &'static str>,
     /// The thread that the last event was about, if it is being told something.
     told: Option<(ThreadId, Nanos)>,
 }
@@ -120,6 +129,8 @@ impl<'a, W: Write> Lines<'a, W> {
             options,
             line: Line::new(options, out),
             pending: HashMap::new(),
+            handed_over: HashMap::new(),
+            interrupted: HashMap::new(),
             told: None,
         }
     }
@@ -154,6 +165,7 @@ impl<'a, W: Write> Lines<'a, W> {
             }
             EventKind::Return { result } => {
                 self.settle()?;
+                self.take_over(event.process, thread);
                 if let Some(call) = self.pending.get_mut(&thread) {
                     call.returned = Some((time, result));
                     self.told = Some((thread, time));
@@ -166,10 +178,6 @@ impl<'a, W: Write> Lines<'a, W> {
                     call.entered = until;
                 }
                 self.settle()?;
-            }
-            EventKind::Executed { .. } => {
-                self.settle()?;
-                self.take_over(event.process, thread);
             }
             EventKind::Signal {
                 signal,
@@ -189,7 +197,15 @@ impl<'a, W: Write> Lines<'a, W> {
             }
             EventKind::Exited { status } => {
                 self.settle()?;
+                if self.hand_over(event.process, thread) {
+                    return Ok(());
+                }
+                let caller = self.superseded_by(event.process, thread);
                 self.unfinished(thread, time)?;
+                if let Some(caller) = caller {
+                    let text = format!("+++ superseded by execve in pid {} +++", caller.0);
+                    return self.line.whole(thread, time, &text);
+                }
                 let text = match status {
                     ExitStatus::Code(code) => format!("+++ exited with {code} +++"),
                     ExitStatus::Killed { signal, .. } => {
@@ -197,6 +213,13 @@ impl<'a, W: Write> Lines<'a, W> {
                     }
                 };
                 self.line.whole(thread, time, &text)?;
+            }
+            EventKind::ProcessExited { .. } => {
+                self.settle()?;
+                // The execution came to nothing: the process was ended in its middle.
+                if let Some((caller, call)) = self.handed_over.remove(&event.process) {
+                    self.complete(caller, time, &call)?;
+                }
             }
             _ => {}
         }
@@ -220,6 +243,7 @@ impl<'a, W: Write> Lines<'a, W> {
             given: Vec::new(),
             got: Vec::new(),
             returned: None,
+            goes_on: self.interrupted.remove(&thread),
             stage: Stage::Collecting,
         };
         self.pending.insert(thread, call);
@@ -237,7 +261,11 @@ impl<'a, W: Write> Lines<'a, W> {
         let style = self.options.style;
         if call.stage == Stage::Collecting {
             call.stage = Stage::Begun;
-            let text = call.occurrence().beginning(style);
+            let mut text = call.occurrence().beginning(style);
+            if text == "restart_syscall(" {
+                let what = call.goes_on.unwrap_or("system call");
+                text += &format!("<... resuming interrupted {what} ...>");
+            }
             self.line.begin(thread, time, &text)?;
         }
         if call.returned.is_some()
@@ -259,6 +287,13 @@ impl<'a, W: Write> Lines<'a, W> {
     fn complete(&mut self, thread: ThreadId, time: Nanos, call: &Pending) -> io::Result<()> {
         let occurrence = call.occurrence();
         let style = self.options.style;
+        if let Some((_, ERESTART_RESTARTBLOCK)) = call.returned {
+            let name = crate::name(call.trap.abi, call.trap.number);
+            // A second interruption is of the same call.
+            if let Some(name) = call.goes_on.or(name) {
+                self.interrupted.insert(thread, name);
+            }
+        }
         let duration = call
             .returned
             .map(|(returned, _)| returned.saturating_sub(call.entered));
@@ -272,25 +307,51 @@ impl<'a, W: Write> Lines<'a, W> {
         )
     }
 
-    /// A thread that executes a program goes on under its process's number.
-    fn take_over(&mut self, process: ProcessId, thread: ThreadId) {
-        if self.pending.contains_key(&thread) {
-            return;
+    /// A thread that is not its process's first one and executes a program ends under its own number and goes on under the
+    /// process's. Whether this is such an end.
+    fn hand_over(&mut self, process: ProcessId, thread: ThreadId) -> bool {
+        let executes = self.pending.get(&thread).is_some_and(Pending::executes);
+        if thread.0 == process.0 || !executes {
+            return false;
+        }
+        if let Some(call) = self.pending.remove(&thread) {
+            self.handed_over.insert(process, (thread, call));
+        }
+        true
+    }
+
+    /// The thread whose execution ends this one, if it is its process's first.
+    fn superseded_by(&self, process: ProcessId, thread: ThreadId) -> Option<ThreadId> {
+        if thread.0 != process.0 {
+            return None;
+        }
+        if let Some((caller, _)) = self.handed_over.get(&process) {
+            return Some(*caller);
         }
         let mut others = self.pending.iter();
-        let caller = others.find(|(_, call)| {
-            call.process == process
-                && crate::name(call.trap.abi, call.trap.number)
-                    .is_some_and(|name| name.starts_with("execve"))
+        let caller = others.find(|(caller, call)| {
+            **caller != thread && call.process == process && call.executes()
         });
-        let caller = caller.map(|(caller, _)| *caller);
-        if let Some(call) = caller.and_then(|caller| self.pending.remove(&caller)) {
+        caller.map(|(caller, _)| *caller)
+    }
+
+    /// The other half of [`Self::hand_over`].
+    fn take_over(&mut self, process: ProcessId, thread: ThreadId) {
+        if thread.0 == process.0
+            && !self.pending.contains_key(&thread)
+            && let Some((_, call)) = self.handed_over.remove(&process)
+        {
             self.pending.insert(thread, call);
         }
     }
 }
 
 impl Pending {
+    fn executes(&self) -> bool {
+        let name = crate::name(self.trap.abi, self.trap.number);
+        self.returned.is_none() && matches!(name, Some("execve" | "execveat"))
+    }
+
     fn occurrence(&self) -> Occurrence<'_> {
         Occurrence {
             abi: self.trap.abi,

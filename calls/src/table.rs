@@ -33,11 +33,11 @@ mod prelude {
     };
     pub(super) use crate::kind::Kind::*;
     pub(super) use crate::kind::Layout::{
-        CloneArgs, CpuSet, Data, Directory, EpollEvent, EpollEvents, FdSet, FileLock, Ids, IntPair,
-        Itimerspec, Itimerval, Message, OpenHow, PollFds, Random, SchedParam, Sigaction, Siginfo,
-        SignalStack, Sigset, SigsetPointer, Socket, SocketLength, Statx, Sysinfo, Termios,
-        Timespec, TimespecPair, Timeval, TimevalPair, Timezone, Tms, Utsname, Vector, WaitStatus,
-        Winsize, Word,
+        CloneArgs, CpuSet, Data, Directory, EpollEvent, EpollEvents, FdSet, FileLock,
+        FilterProgram, Ids, IntPair, Itimerspec, Itimerval, Message, OpenHow, PollFds, Random,
+        SchedParam, Sigaction, Siginfo, SignalStack, Sigset, SigsetPointer, Socket, SocketLength,
+        Statx, Sysinfo, Termios, Timespec, TimespecPair, Timeval, TimevalPair, Timezone, Tms,
+        Utsname, Vector, WaitStatus, Winsize, Word,
     };
     pub(super) use crate::kind::Returns::{
         Fcntl, FlagsOf, Named, Never, Number, Personality, Poll, Prctl, Select,

@@ -187,16 +187,53 @@ fn signals_are_told_with_what_is_known() {
 fn a_thread_that_executes_a_program_goes_on_as_its_process() {
     const EXECVE: i32 = 59;
     let mut story = Story::default();
+    story.trap(5, READ, [0; 6]);
+    story.entered(5, READ);
     story.trap(7, EXECVE, [0; 6]);
     story.entered(7, EXECVE);
+    for thread in [5, 7] {
+        let status = ExitStatus::Code(0);
+        story.tell(thread, EventKind::Exited { status });
+    }
+    story.returned(5, 0);
     for event in &mut story.events {
         event.process = ProcessId(5);
     }
-    let (name, space) = ("x".to_owned(), SpaceId(5));
-    story.tell(5, EventKind::Executed { name, space });
-    story.returned(5, 0);
+    assert_eq!(
+        story.lines(&Options::default()),
+        [
+            "5     read(0,  <unfinished ...>",
+            "7     execve(NULL, NULL, NULL <unfinished ...>",
+            "5     <... read resumed>NULL, 0)        = ?",
+            "5     +++ superseded by execve in pid 7 +++",
+            "5     <... execve resumed>)             = 0",
+        ]
+    );
+}
+
+#[test]
+fn an_interrupted_sleep_goes_on_under_its_name() {
+    const NANOSLEEP: i32 = 35;
+    const RESTART_SYSCALL: i32 = 219;
+    let mut story = Story::default();
+    for (number, result) in [
+        (NANOSLEEP, -516),
+        (RESTART_SYSCALL, -516),
+        (RESTART_SYSCALL, 0),
+    ] {
+        story.trap(7, number, [0; 6]);
+        story.entered(7, number);
+        story.returned(7, result);
+        story.held(7, Seen::Return);
+    }
     let lines = story.lines(&Options::default());
-    assert_eq!(lines[1], "5     <... execve resumed>)             = 0");
+    assert_eq!(
+        lines[0],
+        "7     nanosleep(NULL, NULL)             = ? ERESTART_RESTARTBLOCK (Interrupted by signal)"
+    );
+    let resumed = "7     restart_syscall(<... resuming interrupted nanosleep ...>) = ";
+    assert!(lines[1].starts_with(resumed), "{}", lines[1]);
+    assert_eq!(lines[2], format!("{resumed}0"));
 }
 
 #[test]

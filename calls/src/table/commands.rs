@@ -87,6 +87,7 @@ pub(super) static PRCTL_2: Command = Command {
         (number(libc::PR_SET_TIMERSLACK), Size),
         (number(libc::PR_SET_DUMPABLE), Size),
         (number(libc::PR_SET_VMA), Choice(&PR_VMA)),
+        (number(libc::PR_SET_SECCOMP), Choice(&SECCOMP_MODE)),
         (number(libc::PR_CAPBSET_READ), Choice(&CAPABILITY)),
         (number(libc::PR_CAPBSET_DROP), Choice(&CAPABILITY)),
     ],
@@ -145,6 +146,16 @@ pub(super) static ARCH_PRCTL_ARGUMENT: Command = Command {
     mask: WORD,
     kinds: &[(0x1003, Out(Word)), (0x1004, Out(Word))],
     otherwise: Hex,
+};
+
+pub(super) static SECCOMP_3: Command = Command {
+    argument: 0,
+    mask: WORD,
+    kinds: &[(
+        number(libc::SECCOMP_SET_MODE_FILTER as i32),
+        In(FilterProgram),
+    )],
+    otherwise: Address,
 };
 
 /// The operation without `FUTEX_PRIVATE_FLAG` and `FUTEX_CLOCK_REALTIME`.

@@ -27,7 +27,7 @@ rows! { PROCESSES
     "prctl"             [Choice(&PRCTL), By(&PRCTL_2), By(&PRCTL_3), By(&PRCTL_4), By(&PRCTL_5)] -> Prctl, [Creds];
     "arch_prctl"        [Choice(&ARCH_PRCTL), By(&ARCH_PRCTL_ARGUMENT)]              -> Number,  [];
     "personality"       [Hex]                                                          -> Personality, [];
-    "seccomp"           [Choice(&SECCOMP), Hex, Address]                               -> Number,  [];
+    "seccomp"           [Choice(&SECCOMP), Flags(&SECCOMP_FLAGS), By(&SECCOMP_3)]                     -> Number,  [];
     "landlock_create_ruleset" [Address, Size, Hex]                                     -> Number,  [Desc];
     "landlock_add_rule" [Fd, Uint, Address, Hex]                                       -> Number,  [Desc];
     "landlock_restrict_self" [Fd, Hex]                                                 -> Number,  [Desc];

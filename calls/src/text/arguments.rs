@@ -4,6 +4,8 @@ use super::escape::{quoted, quoted_hex, quoted_text};
 use super::memory::Bytes;
 use super::signals::signal_name;
 use super::{Occurrence, Style, sockets, structures};
+use trapline_trace_format::event::Abi;
+
 use crate::fetch::{Length, PATH_BYTES, Span};
 use crate::kind::{Kind, Layout};
 use crate::names::{AT, FILE_TYPE, FUTEX, IOCTL, OPEN, socket_type};
@@ -31,6 +33,10 @@ pub(super) fn text(
     style: Style,
 ) -> Option<String> {
     let value = *call.arguments.get(place)?;
+    let value = match (call.abi, kind) {
+        (Abi::I386, _) | (Abi::X32, Kind::Size) => value & 0xffff_ffff,
+        _ => value,
+    };
     let word = value as u32;
     Some(match kind {
         Kind::Nothing => return None,

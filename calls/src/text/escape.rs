@@ -75,7 +75,7 @@ mod tests {
         assert_eq!(shown, r#""hello\n\t\"\\\1\19\0\377 and a text that i"..."#);
         assert_eq!(quoted(b"", 0, 32), "\"\"");
         assert_eq!(quoted(b"\08", 2, 32), r#""\08""#);
-        assert_eq!(quoted(b"\07", 2, 32), r#""\0007""#);
+        assert_eq!(quoted(&[0, b'7'], 2, 32), r#""\0007""#);
         assert_eq!(quoted_hex(b";\xb1", 2, 32), r#""\x3b\xb1""#);
     }
 

@@ -1,10 +1,12 @@
 //! Signals: their names, sets of them, what they carry, what is done about them.
 
+use trapline_trace_format::event::Abi;
+
 use super::arguments::address;
 use super::memory::Bytes;
 use super::structures::ticks;
 use crate::names::{
-    BUS_CODE, CHILD_CODE, FLOATING_CODE, ILLEGAL_CODE, Names, POLL_CODE, SECCOMP_CODE,
+    AUDIT_ARCH, BUS_CODE, CHILD_CODE, FLOATING_CODE, ILLEGAL_CODE, Names, POLL_CODE, SECCOMP_CODE,
     SEGMENT_CODE, SIGACTION, SIGNAL_CODE, SIGNAL_STACK, SIGNALS, TRAP_CODE,
 };
 
@@ -19,7 +21,7 @@ pub(crate) fn signal_name(signal: u32) -> String {
         None if (FIRST_REALTIME..=LAST).contains(&signal) => {
             format!("SIGRT_{}", signal - FIRST_REALTIME)
         }
-        None => signal.to_string(),
+        None => (signal as i32).to_string(),
     }
 }
 
@@ -141,11 +143,12 @@ fn origin(bytes: Bytes<'_>, signal: u32, code: i32) -> Option<String> {
         }
         (libc::SIGIO, 1..) => format!(", si_band={}, si_fd={}", bytes.i64(16)?, bytes.i32(24)?),
         (libc::SIGSYS, 1..) => {
-            let number = bytes.i32(24)?;
+            let (number, arch) = (bytes.i32(24)?, bytes.u32(28)?);
             format!(
-                ", si_call_addr={}, si_syscall={number}, si_arch={:#x}",
+                ", si_call_addr={}, si_syscall={}, si_arch={}",
                 address(bytes.u64(16)?),
-                bytes.u32(28)?
+                call_name(arch, number),
+                AUDIT_ARCH.choice(arch.into())
             )
         }
         (_, TIMER) => format!(
@@ -157,6 +160,20 @@ fn origin(bytes: Bytes<'_>, signal: u32, code: i32) -> Option<String> {
         (_, QUEUE) => format!("{}, si_value={}", sender()?, value(bytes, 24)?),
         _ => sender()?,
     })
+}
+
+/// `__NR_getuid`, of the table of that architecture.
+fn call_name(arch: u32, number: i32) -> String {
+    const I386: u32 = 0x4000_0003;
+    let abi = match arch {
+        I386 => Abi::I386,
+        _ if number & crate::X32_BIT != 0 => Abi::X32,
+        _ => Abi::X86_64,
+    };
+    match crate::name(abi, number) {
+        Some(name) => format!("__NR_{name}"),
+        None => format!("{number:#x}"),
+    }
 }
 
 fn value(bytes: Bytes<'_>, at: usize) -> Option<String> {

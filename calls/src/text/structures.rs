@@ -109,6 +109,11 @@ pub(super) fn text(
             bytes.u16(6)?
         )),
         Layout::Termios => terminal(bytes),
+        Layout::FilterProgram => Some(format!(
+            "{{len={}, filter={}}}",
+            bytes.u16(0)?,
+            address(bytes.u64(8)?)
+        )),
         Layout::CpuSet(_) => Some(bits(bytes.0)),
     }
 }

@@ -28,8 +28,7 @@ const PROGRAMS: [(&str, usize); 16] = [
     ("int80", 3),
     ("bits32", 0),
     ("x32", 0),
-    // Those that a filter of its own refuses come to no other.
-    ("own_filter", 0),
+    ("own_filter", 3),
     ("breakpoints", 0),
     ("own_steps", 1),
     ("blocked", 4),

@@ -11,8 +11,10 @@ mod programs;
 mod support;
 
 use trapline_trace_format::event::{EventKind, Nanos, Role};
+use trapline_trace_format::meta::{Availability, Target};
 
 use linux::{GETPPID, Traced, User, program};
+use support::{number, row, skip, stat};
 
 const ASKED: Nanos = 50_000_000;
 const CLOCK_NANOSLEEP: i32 = 230;
@@ -88,5 +90,61 @@ fn what_the_tracer_costs_is_told_apart() {
     assert!(
         0 < without && without < with && with < seen,
         "{without} < {with} < {seen}"
+    );
+}
+
+#[test]
+fn the_statistics_tell_the_same_times() {
+    let Some(traced) = record() else { return };
+    let stat = stat(&traced.path);
+    let of = |call, what: &str| number(row(&stat["syscalls"], "name", call), what) as Nanos;
+    let hidden = number(&stat, "/meta/calibration/hidden_stop_ns") as Nanos;
+    let (elapsed, by_clock) = (
+        of("clock_nanosleep", "/elapsed/total_ns"),
+        of("clock_nanosleep", "/by_clock/total_ns"),
+    );
+    let seen = measured(&traced, "slept");
+    // What two stops cost is an estimate.
+    assert!(
+        ASKED - 2 * hidden <= elapsed && elapsed <= by_clock && by_clock <= seen,
+        "asked {ASKED}, without the tracer {elapsed}, with it {by_clock}, seen {seen}"
+    );
+    let (elapsed, by_clock) = (
+        of("getppid", "/elapsed/total_ns"),
+        of("getppid", "/by_clock/total_ns"),
+    );
+    let seen = measured(&traced, "called");
+    assert!(
+        elapsed < by_clock && by_clock < seen,
+        "{elapsed} < {by_clock} < {seen}"
+    );
+    let lives = stat["threads"].as_array().expect("threads").iter();
+    let lives: f64 = lives.map(|thread| number(thread, "/turnaround_ns")).sum();
+    let parts = stat["partition"].as_array().expect("parts").iter();
+    let parts: f64 = parts.map(|part| number(part, "/ns")).sum();
+    assert_eq!(parts, lives, "the parts add up to the lives of the threads");
+}
+
+/// By the switches' times, not by the kernel's account; the two know nothing of each other. What a hypervisor takes away is in
+/// the former alone.
+#[test]
+fn user_time_is_what_the_program_computed() {
+    let Some(traced) = record() else { return };
+    if !matches!(
+        &traced.meta.target,
+        Target::Linux {
+            switches: Availability::Available,
+            ..
+        }
+    ) {
+        return skip("the host does not tell when it switches");
+    }
+    let stat = stat(&traced.path);
+    let user = number(&stat["threads"][0], "/user_ns") as Nanos;
+    let computed = measured(&traced, "computed");
+    let most = computed + computed / 2 + 20_000_000;
+    assert!(
+        computed - computed / 10 <= user && user <= most,
+        "the program read {computed}, user time is {user}"
     );
 }

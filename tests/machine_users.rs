@@ -153,11 +153,20 @@ fn what_cannot_run_is_named_before_anything_is_recorded() {
     fs::write(&text_file, "no program").expect("written");
     let text_file = text_file.to_string_lossy().into_owned();
     let cases: [(&[&str], &str); 12] = [
-        (&["--", "nonesuch"], "nonesuch"),
-        (&["--", "/nonesuch/program"], "/nonesuch/program"),
-        (&["--", &script], "a script for /bin/sh"),
-        (&["--", &text_file], "not a 64-bit ELF program"),
-        (&["--", env!("CARGO_BIN_EXE_trapline")], "dynamic linker"),
+        (&["--kernel", "mini", "--", "nonesuch"], "nonesuch"),
+        (
+            &["--kernel", "mini", "--", "/nonesuch/program"],
+            "/nonesuch/program",
+        ),
+        (&["--kernel", "mini", "--", &script], "a script for /bin/sh"),
+        (
+            &["--kernel", "mini", "--", &text_file],
+            "not a 64-bit ELF program",
+        ),
+        (
+            &["--kernel", "mini", "--", env!("CARGO_BIN_EXE_trapline")],
+            "dynamic linker",
+        ),
         (&["--job", "hello", "--job", "/dev/zero"], "job 2"),
         (
             &["--tick", "20ms", "--quantum", "1ms", "--", "hello"],

@@ -23,6 +23,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
         "kernel",
         "memory",
         "sched",
+        "stub",
         "Cargo.toml",
         "Cargo.lock",
     ] {

@@ -71,11 +71,15 @@ Examples:
   trapline replay --times 100 race.trap
   trapline replay demo.trap --to 12.5ms
   trapline replay demo.trap --to 4711 --memory 0x400000:64
+  trapline replay --measure --times 30 demo.trap -o base.json
 
 Everything that is needed is in the trace. No file of this host is read, and time passes as it was recorded.
 With --to it stops behind an event and shows the machine there; to see it earlier, replay again.
 Events are numbered from 1 in the order of the log. A divergence names the number, --to TIME shows it,
-and the times are those of `trapline timeline`.")]
+and the times are those of `trapline timeline`.
+
+With --measure the same schedule is timed again and again: visit 7 of one replay is visit 7 of any other,
+so what differs between replays is noise, and is taken out. `trapline compare` tells two such files apart.")]
     Replay(ReplayArgs),
     /// Print statistics of traces: where the time went, what traps and switches cost
     #[command(after_help = "\
@@ -86,11 +90,15 @@ Examples:
     /// Write a report of traces: one self-contained HTML page, and each plot as PNG and SVG
     #[command(after_help = "Example: trapline report open.trap protected.trap -o report")]
     Report(ReportArgs),
-    /// Print how two traces differ, metric by metric; with --fail-over, exit 3 on a regression
+    /// Print how two traces or two measurements differ, metric by metric; exit 3 on a regression
     #[command(after_help = "\
 Examples:
   trapline compare base.trap new.trap
-  trapline compare base.trap new.trap --fail-over 5")]
+  trapline compare base.trap new.trap --fail-over 5
+  trapline compare base.json new.json
+
+Traces are of one run: without --fail-over they are only shown. Measurements (replay --measure -o FILE.json) are
+of many replays: each metric gets a verdict, and a regression is exit 3 unless it is within --fail-over.")]
     Compare(CompareArgs),
     /// Print the protocol of a run: what kernel, hardware and program do in turn (OSTEP figure 6.3)
     #[command(after_help = "Example: trapline timeline demo.trap --from 100ms --limit 30")]
@@ -138,15 +146,24 @@ pub(crate) struct DemoArgs {
 pub(crate) struct ReplayArgs {
     /// Trace folder
     pub(crate) trace: PathBuf,
-    /// Replay so many times; the first difference ends it
-    #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..))]
-    pub(crate) times: u32,
+    /// Replay so many times; the first difference ends it [default: 1, with --measure 20]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
+    pub(crate) times: Option<u32>,
+    /// Time every visit to the kernel and every context switch in each replay, and print what they cost
+    #[arg(long, conflicts_with = "to")]
+    pub(crate) measure: bool,
+    /// Also write what was measured to this file, which must not exist, for `trapline compare`
+    #[arg(short, long, value_name = "FILE.json", requires = "measure")]
+    pub(crate) output: Option<PathBuf>,
     /// Give up when nothing happens for this long, and twenty times what it took in the recording
     #[arg(long, value_name = "TIME", default_value = "60s", value_parser = parse_duration)]
     pub(crate) patience: Nanos,
     /// Also replay what could harm this host: a trace with another kernel than this version's, or without kernel protection
     #[arg(long)]
     pub(crate) trust: bool,
+    /// Also replay on a CPU that cannot do all that the recorded one could; a program that chose its code by that diverges
+    #[arg(long)]
+    pub(crate) any_cpu: bool,
     /// Stop behind this event and show registers, code, memory map and processes; a number, or a time as 12.5ms for the last
     /// event until then
     #[arg(long, value_name = "EVENT", value_parser = parse_at, conflicts_with = "times")]
@@ -154,7 +171,7 @@ pub(crate) struct ReplayArgs {
     /// Show memory, too: LENGTH bytes from ADDRESS on (0x for hexadecimal), as the running thread sees it
     #[arg(long, value_name = "ADDRESS:LENGTH", value_parser = parse_range, requires = "to")]
     pub(crate) memory: Vec<Wanted>,
-    /// Print JSON: an array with an object per replay, times in nanoseconds; with --to one object
+    /// Print JSON: an array with an object per replay, times in nanoseconds; with --to or --measure one object
     #[arg(long)]
     pub(crate) json: bool,
 }
@@ -184,11 +201,12 @@ pub(crate) struct ReportArgs {
 /// Options of `compare`.
 #[derive(Args, Debug)]
 pub(crate) struct CompareArgs {
-    /// Trace folder to compare with
+    /// Trace folder or measurement file to compare with
     pub(crate) base: PathBuf,
-    /// Trace folder to compare
+    /// Trace folder or measurement file to compare
     pub(crate) new: PathBuf,
-    /// Exit 3 when a metric is worse by more than this. Times of one run are noisy: counts can be gated tightly
+    /// Exit 3 when a metric is worse by more than this. Of traces, counts and shares are held against it; of measurements, times
+    /// [default for measurements: 5]
     #[arg(long, value_name = "PERCENT", value_parser = parse_percent)]
     pub(crate) fail_over: Option<f64>,
     /// Print JSON

@@ -185,6 +185,62 @@ fn every_line_of_a_program_that_does_always_the_same_is_strace_s() {
     assert_eq!(theirs.len(), ours.len(), "threads");
 }
 
+#[test]
+fn sets_of_calls_choose_what_strace_chooses() {
+    let scratch = Scratch::new();
+    let Some(both) = calls(&scratch) else {
+        return;
+    };
+    for set in [
+        "%file",
+        "%process",
+        "%network",
+        "%signal",
+        "%ipc",
+        "%desc",
+        "%memory",
+        "%creds",
+        "%stat",
+        "%lstat",
+        "%fstat",
+        "%%stat",
+        "%statfs",
+        "%%statfs",
+        "%clock",
+        "%pure",
+        "file,%creds",
+        "!%file,%desc",
+        "/^p|stat",
+        "!/e",
+        "openat,?no_such_call",
+        "39",
+        "none",
+    ] {
+        let [theirs, ours] = both.chosen(set);
+        assert_eq!(theirs, ours, "{set}: strace, trapline");
+        assert_eq!(
+            theirs.is_empty(),
+            matches!(set, "none" | "%ipc" | "%stat" | "%lstat"),
+            "{set}"
+        );
+    }
+}
+
+#[test]
+fn a_trace_of_statistics_alone_has_no_lines_and_says_so() {
+    let scratch = Scratch::new();
+    let trace = scratch.record("sum.trap", &["--summary-only", "--", "/bin/true"]);
+    let mut export = support::trapline();
+    let export = export.args(["export", "--format", "strace"]).arg(trace);
+    let output = export.output().expect("export runs");
+    assert_eq!(output.status.code(), Some(1), "{}", text(&output));
+    assert!(
+        support::stderr(&output).contains("without --summary-only"),
+        "{}",
+        text(&output)
+    );
+}
+
 /// The program that makes many calls, built and run under both.
 fn calls(scratch: &Scratch) -> Option<Both> {
     if !is_known_strace() {

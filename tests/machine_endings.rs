@@ -7,6 +7,7 @@ use std::path::Path;
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::time::Duration;
 
+use support::replay::replay;
 use support::{Scratch, descendants, is_alive, stat, stderr, text, trapline, wait_until};
 
 /// A recording that goes on until someone ends it.
@@ -203,6 +204,32 @@ fn named(recorder: &Child, name: &str) -> u32 {
         .into_iter()
         .find(is_named)
         .unwrap_or(0)
+}
+
+#[test]
+fn a_machine_in_which_everyone_waits_for_ever_says_so_and_its_trace_replays_up_to_there() {
+    for tracer in ["none", "ptrace"] {
+        let scratch = Scratch::new();
+        // pause(2): nobody sends it a signal.
+        let jobs = ["--job", "calls 39 34", "--job", "hello"];
+        let options = [&["--tracer", tracer], &jobs[..]].concat();
+        let (trace, output) = scratch.try_record("deadlock.trap", &options);
+        assert_eq!(output.status.code(), Some(1), "{}", text(&output));
+        assert!(stderr(&output).contains("deadlock"), "{}", text(&output));
+        let stat = stat(&trace);
+        let outcome = &stat["meta"]["outcome"];
+        assert_eq!(outcome["is"], "failed", "{outcome}");
+        let reason = outcome["reason"].as_str().unwrap_or_default();
+        assert!(
+            reason.contains("thread 1 of calls (1) for a signal"),
+            "{reason}"
+        );
+        let ran = replay(&trace, &[]);
+        assert_eq!(ran.status, 0, "{}", text(&ran.output));
+        assert_eq!(ran.last()["end"], "same_until_cut");
+        assert_eq!(ran.last()["left"], 0);
+        assert!(ran.verified("visits") > 5, "{}", text(&ran.output));
+    }
 }
 
 #[test]

@@ -114,6 +114,32 @@ fn a_changed_state_of_a_preemption_is_never_found() {
 }
 
 #[test]
+fn memory_that_is_another_at_an_exit_is_named() {
+    let scratch = Scratch::new();
+    let trace = scratch.record("storm.trap", &["--", "storm", "40", "looked-at-by-nobody"]);
+    // On the program's stack is a word that it never reads: nothing shows it but its memory.
+    let changed = rewritten(&trace, no_event, |part, bytes| {
+        if part == ReplayPart::Boot {
+            replace(bytes, b"looked-at", b"forgotten");
+        }
+    });
+    let (event, said) = replay(&changed, &[]).divergence();
+    let named = "the memory at the exit of process 1 differs: its digest is";
+    assert!(said.contains(named), "{said}");
+    let left = |kind: &EventKind| matches!(kind, EventKind::MemoryLeft { .. });
+    let at = position(&events(&trace), 0, left);
+    assert_eq!(event as usize, at + 1, "{said}");
+    let changed = with_event(&trace, at, |kind| {
+        let EventKind::MemoryLeft { bytes, .. } = kind else {
+            unreachable!()
+        };
+        *bytes += 4096;
+    });
+    let (_, said) = replay(&changed, &[]).divergence();
+    assert!(said.contains("its size is"), "{said}");
+}
+
+#[test]
 fn a_changed_byte_of_console_input_shows_in_what_the_program_does_with_it() {
     let scratch = Scratch::new();
     let trace = reading(&scratch);
@@ -265,9 +291,12 @@ fn what_lacks_something_or_is_of_another_version_is_refused() {
     let old = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/traces/v2/family.trap");
     let said = refusal(&replay(&old, &[]));
     assert!(
-        said.contains("it has no replay/kernel; record it again"),
+        said.contains("it is of format version 2, which came before replays; record it again"),
         "{said}"
     );
+    let of_linux = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/traces/v4/shell.trap");
+    let said = refusal(&replay(&of_linux, &[]));
+    assert!(said.contains("its programs ran on Linux"), "{said}");
     let said = refusal(&replay(&scratch.path("none"), &[]));
     assert!(said.contains("no such trace folder"), "{said}");
 }
@@ -284,7 +313,7 @@ fn the_key_to_the_kernel_is_in_no_trace() {
 
 /// A trace of a program that never ends and whose timer interrupts are gone.
 fn endless(scratch: &Scratch) -> PathBuf {
-    let options = ["--tracer", "none", "--limit", "100ms", "--", "greedy"];
+    let options = ["--tracer", "none", "--limit", "400ms", "--", "greedy"];
     let trace = scratch.record("greedy.trap", &options);
     let remove = |events: &mut Vec<Event>| events.retain(|event| !is_tick(&event.kind));
     rewritten(&trace, remove, nothing)

@@ -186,6 +186,7 @@ fn meta(outcome: Outcome) -> Meta {
             kernel: String::new(),
             clock: "monotonic".to_owned(),
             hypervisor: None,
+            processor: None,
         },
         calibration: Calibration {
             entry_ns: 200.0,
@@ -201,5 +202,6 @@ fn meta(outcome: Outcome) -> Meta {
         witnesses: Witnesses::NotCompared,
         tables: Default::default(),
         replay: Default::default(),
+        replay_data: Default::default(),
     }
 }

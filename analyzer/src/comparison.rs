@@ -1,4 +1,5 @@
-//! Two summaries beside each other, metric by metric, and what exceeds a limit.
+//! Two summaries beside each other, metric by metric, and what exceeds a limit. Of measurements, whose times are of many
+//! replays, see `comparison/measured.rs`.
 //!
 //! Key function: [`compare`]. Metrics are named `WHAT.WHICH.MEASURE`:
 //!
@@ -22,6 +23,8 @@
 //! by more than so many percent; where the base has none or zero, any occurrence is infinitely worse. Times are shown and
 //! never held against the limit: each is of a single run, and a single run says little about time.
 
+mod measured;
+mod rank_test;
 mod settings;
 
 use trapline_trace_format::event::{Cause, Nanos, SwitchReason};
@@ -32,6 +35,8 @@ use crate::statistics::partition::total_ns;
 use crate::summary::{
     Activity, Comparison, ComparisonRow, LinuxStat, Polarity, Summary, SyscallStat, Unit, UsageStat,
 };
+
+pub use measured::{Measured, MeasuredComparison, MeasuredRow, Verdict, compare_measured};
 
 /// Holds `new` against `base`. With `fail_over_percent`, names the metrics that are worse by more than that.
 #[must_use]

@@ -17,6 +17,7 @@ mod analysis;
 pub mod comparison;
 mod error;
 pub mod export;
+mod measurement;
 mod plot_data;
 mod protocol;
 mod statistics;
@@ -28,7 +29,9 @@ mod testing;
 
 pub use analysis::Analysis;
 pub use comparison::compare;
+pub use comparison::{Measured, MeasuredComparison, MeasuredRow, Verdict, compare_measured};
 pub use error::AnalyzerError;
+pub use measurement::{About, measurement};
 pub use protocol::Protocol;
 pub use summary::{Comparison, PlotData, Summary};
 pub use syscall_names::syscall_name;

@@ -36,6 +36,7 @@ pub(crate) fn meta(outcome: Outcome) -> Meta {
             kernel: "6.18".to_owned(),
             clock: "tsc".to_owned(),
             hypervisor: None,
+            processor: None,
         },
         calibration: Calibration::default(),
         outcome,
@@ -46,6 +47,7 @@ pub(crate) fn meta(outcome: Outcome) -> Meta {
         witnesses: Witnesses::NotCompared,
         tables: Default::default(),
         replay: Default::default(),
+        replay_data: Default::default(),
     }
 }
 

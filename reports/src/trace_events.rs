@@ -26,6 +26,7 @@ pub struct TraceEvents<'a, W> {
     running: HashMap<u32, (ThreadId, Nanos)>,
     names: HashMap<ThreadId, String>,
     first: bool,
+    cpus_named: bool,
     last: Nanos,
 }
 
@@ -43,6 +44,7 @@ impl<'a, W: Write> TraceEvents<'a, W> {
             running: HashMap::new(),
             names: HashMap::new(),
             first: true,
+            cpus_named: false,
             last: 0,
         })
     }
@@ -146,6 +148,11 @@ impl<'a, W: Write> TraceEvents<'a, W> {
         let Some((thread, start)) = self.running.remove(&cpu) else {
             return Ok(());
         };
+        if !std::mem::replace(&mut self.cpus_named, true) {
+            self.put(&json!({
+                "ph": "M", "name": "process_name", "pid": CPUS, "args": { "name": "who has the CPU" },
+            }))?;
+        }
         let name = self.names.get(&thread).map_or("", String::as_str);
         let name = format!("{name} ({})", thread.0);
         self.put(&json!({
@@ -210,12 +217,12 @@ mod tests {
         events.finish().expect("memory");
         let whole: Value = serde_json::from_slice(&text).expect("JSON");
         let all = whole["traceEvents"].as_array().expect("events");
-        assert_eq!(all.len(), 3);
+        assert_eq!(all.len(), 4);
         assert_eq!(all[0]["args"]["name"], "a\"\u{1b}");
         assert_eq!(all[1]["name"], "call7");
         assert_eq!((&all[1]["ts"], &all[1]["dur"]), (&json!(2.0), &json!(0.5)));
         assert_eq!(all[1]["args"]["result"], -2);
-        assert_eq!((&all[2]["tid"], &all[2]["dur"]), (&json!(3), &json!(1.5)));
+        assert_eq!((&all[3]["tid"], &all[3]["dur"]), (&json!(3), &json!(1.5)));
         assert!(!text.contains(&0x1b));
     }
 }

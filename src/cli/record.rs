@@ -32,6 +32,9 @@ pub(crate) struct RecordArgs {
     /// Witness outside of the mini-kernel; none shows what tracing costs [default: ptrace]
     #[arg(long, value_enum)]
     pub(crate) tracer: Option<TracerKind>,
+    /// Whether the mini-kernel's trace gets what a replay needs; off shows what that costs [default: on]
+    #[arg(long, value_enum)]
+    pub(crate) replay_data: Option<Switch>,
     /// Stop recording after this long. On linux the program goes on, and only its calls are no longer recorded; the
     /// mini-kernel's machine ends
     #[arg(long, value_name = "DURATION", value_parser = parse_duration)]
@@ -59,6 +62,7 @@ impl RecordArgs {
             ("--job", !self.job.is_empty()),
             ("--scenario", self.scenario.is_some()),
             ("--tracer", self.tracer.is_some()),
+            ("--replay-data", self.replay_data.is_some()),
         ];
         let given = own.into_iter().find(|(_, is_given)| *is_given);
         given

@@ -7,6 +7,7 @@ use std::path::Path;
 use anyhow::Context;
 use trapline_reports::text::escape::escape;
 use trapline_reports::{text, write_report};
+use trapline_trace_format::meta::ReplayData;
 use trapline_tracer::machine::{Job, MachineOptions};
 use trapline_tracer::record::RecordOptions;
 
@@ -54,6 +55,7 @@ fn options(output: &Path) -> anyhow::Result<RecordOptions> {
     Ok(RecordOptions {
         machine,
         traced: true,
+        replay_data: ReplayData::Kept,
         limit: None,
         output: output.to_owned(),
         command: vec!["trapline".to_owned(), "demo".to_owned()],

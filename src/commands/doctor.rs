@@ -45,6 +45,7 @@ pub(crate) fn run(args: DoctorArgs) -> anyhow::Result<Exit> {
     let mut findings = vec![
         host(),
         cpus(),
+        instruction_set(),
         time(&clock),
         machine(&clock, false),
         machine(&clock, true),
@@ -117,6 +118,22 @@ fn cpus() -> Finding {
             remedy: None,
         },
     }
+}
+
+/// A replay cannot give a program the CPU's answers that it got when it was recorded.
+fn instruction_set() -> Finding {
+    let (level, can_trap) = host::instruction_set();
+    let cpuid = if can_trap {
+        "could trap"
+    } else {
+        "cannot trap"
+    };
+    fine(
+        "instruction set",
+        format!(
+            "x86-64-v{level}; CPUID {cpuid} and is left alone: who asks the CPU, as C libraries do, replays on one like it"
+        ),
+    )
 }
 
 fn time(clock: &Clock) -> Finding {

@@ -1,5 +1,6 @@
 //! `trapline replay`: a recorded machine does it all again, and every event is held against the recorded one.
 
+mod measured;
 mod stopped;
 
 use std::fmt::Write;
@@ -9,8 +10,10 @@ use anyhow::Context;
 use serde::Serialize;
 use trapline_reports::text::escape::escape;
 use trapline_reports::units;
+use trapline_tracer::TracerError;
+use trapline_tracer::record::Stop;
 use trapline_tracer::replay::{
-    Divergence, End, Recording, ReplayOptions, Replayed, Trust, Verified, replay,
+    AnyCpu, Divergence, End, Recording, ReplayOptions, Replayed, Searches, Trust, Verified, replay,
 };
 
 use super::load::cannot_read;
@@ -18,7 +21,7 @@ use crate::cli::ReplayArgs;
 use crate::exit::Exit;
 use crate::images::images;
 use crate::machine_options::duration;
-use crate::run_machine::{machine_cpu, with_signals};
+use crate::run_machine::with_signals;
 use crate::terminal;
 
 /// Replays as often as asked for; the first difference ends it.
@@ -33,29 +36,57 @@ pub(crate) fn run(args: &ReplayArgs) -> anyhow::Result<Exit> {
             args.trace.display()
         ));
     }
+    let any_cpu = if args.any_cpu {
+        AnyCpu::Tried
+    } else {
+        AnyCpu::Refused
+    };
+    for note in recording.check_host(any_cpu)? {
+        terminal::warn(&format!("{}: {note}", args.trace.display()));
+    }
     let options = ReplayOptions {
-        cpu: machine_cpu()?,
+        cpu: recording.cpu()?,
         patience: duration(args.patience),
     };
     if let Some(at) = args.to {
         return stopped::run(args, &recording, &options, at);
     }
+    if args.measure {
+        return measured::run(args, &recording, &options);
+    }
+    let runs = repeat(args, args.times.unwrap_or(1), |stop, progress| {
+        replay(&recording, &options, stop, progress)
+    })?;
+    show(args, &recording, &runs)
+}
+
+/// Replays, and the signal that ended them early.
+struct Runs {
+    all: Vec<Replayed>,
+    interrupted_by: Option<i32>,
+}
+
+/// Has `replay` run so many times, unless one is not the same or somebody ends it; with progress.
+fn repeat(
+    args: &ReplayArgs,
+    times: u32,
+    mut replay: impl FnMut(&Stop, &mut dyn FnMut(u64, u64)) -> Result<Replayed, TracerError>,
+) -> anyhow::Result<Runs> {
     let mut runs: Vec<Replayed> = Vec::new();
     let mut interrupted_by = None;
-    for round in 1..=args.times.max(1) {
+    for round in 1..=times {
         let bar = terminal::bar();
-        let of = if args.times > 1 {
-            format!("replaying, {round} of {}", args.times)
+        let of = if times > 1 {
+            format!("replaying, {round} of {times}")
         } else {
             "replaying".to_owned()
         };
         bar.set_message(of);
-        let (replayed, signal) = with_signals(|stop| {
-            replay(&recording, &options, stop, |events, all| {
-                bar.set_length(all);
-                bar.set_position(events);
-            })
-        })?;
+        let mut progress = |events, all| {
+            bar.set_length(all);
+            bar.set_position(events);
+        };
+        let (replayed, signal) = with_signals(|stop| replay(stop, &mut progress))?;
         bar.finish_and_clear();
         let replayed =
             replayed.with_context(|| format!("cannot replay {}", args.trace.display()))?;
@@ -66,30 +97,33 @@ pub(crate) fn run(args: &ReplayArgs) -> anyhow::Result<Exit> {
             break;
         }
     }
-    show(args, &recording, &runs, interrupted_by)
+    Ok(Runs {
+        all: runs,
+        interrupted_by,
+    })
 }
 
 /// Prints what came of the replays; the status says it, too.
-fn show(
-    args: &ReplayArgs,
-    recording: &Recording,
-    runs: &[Replayed],
-    interrupted_by: Option<i32>,
-) -> anyhow::Result<Exit> {
+fn show(args: &ReplayArgs, recording: &Recording, runs: &Runs) -> anyhow::Result<Exit> {
     let recorded = Duration::from_nanos(recording.meta().wall_ns.max(0) as u64);
     terminal::print(&if args.json {
-        let runs: Vec<Run> = runs.iter().map(Run::of).collect();
+        let runs: Vec<Run> = runs.all.iter().map(Run::of).collect();
         format!("{}\n", serde_json::to_string_pretty(&runs)?)
     } else {
-        text(runs, recorded)
+        text(&runs.all, recorded)
     })?;
-    Ok(match (runs.last().map(|run| &run.end), interrupted_by) {
+    Ok(exit(recording, runs))
+}
+
+/// The status that says what came of the replays.
+fn exit(recording: &Recording, runs: &Runs) -> Exit {
+    match (runs.all.last().map(|run| &run.end), runs.interrupted_by) {
         (Some(End::Diverged(_)), _) => Exit::Diverged,
         (_, Some(signal)) => Exit::Program(128 + signal as u8),
         (Some(End::Interrupted { .. }), None) => Exit::Error,
         _ if recording.incomplete().is_some() => Exit::Incomplete,
         _ => Exit::Fine,
-    })
+    }
 }
 
 /// A replay as JSON.
@@ -103,6 +137,8 @@ struct Run<'a> {
     left: u64,
     /// What was compared, and was the same.
     verified: Verified,
+    /// What it took to find where the timer had come.
+    searches: &'a Searches,
     /// How long it took.
     took_ns: u64,
 }
@@ -120,6 +156,7 @@ impl<'a> Run<'a> {
             divergence,
             left,
             verified: run.verified,
+            searches: &run.searches,
             took_ns: run.took.as_nanos() as u64,
         }
     }
@@ -138,6 +175,9 @@ fn text(runs: &[Replayed], recorded: Duration) -> String {
     };
     let heading = match &last.end {
         End::Same => format!("the same to the end{times}: {same}"),
+        End::SameUntilCut { left: 0 } => {
+            format!("the same as far as the recording goes{times}: {same}")
+        }
         End::SameUntilCut { left } => format!(
             "the same as far as the recording goes{times}: {same}; the last {} could not be repeated, \
              as the machine was ended before their inputs were written down",
@@ -169,11 +209,21 @@ fn text(runs: &[Replayed], recorded: Duration) -> String {
     row(
         "preemptions",
         format!(
-            "{}, each at the same instruction with the same registers and memory ({} compared)",
-            units::count(verified.preemptions),
-            units::bytes(verified.memory_bytes)
+            "{}, each at the same instruction with the same registers and memory",
+            units::count(verified.preemptions)
         ),
     );
+    row(
+        "memory",
+        format!(
+            "{} compared, there and at {}",
+            units::bytes(verified.memory_bytes),
+            units::things(verified.memories, "end of a program", "ends of programs")
+        ),
+    );
+    if last.searches.count > 0 {
+        row("", searches(&last.searches));
+    }
     row(
         "other ticks",
         format!(
@@ -198,4 +248,21 @@ fn text(runs: &[Replayed], recorded: Duration) -> String {
         ),
     );
     text
+}
+
+/// What it took to find the preempted states.
+fn searches(searches: &Searches) -> String {
+    let compiled = match searches.compiled {
+        0 => String::new(),
+        some => format!(
+            "; in {} the comparison was compiled into the program",
+            units::count(some)
+        ),
+    };
+    format!(
+        "found by comparing {} arrivals there each (median; {} to {}){compiled}",
+        units::count(searches.compared_median),
+        units::count(searches.compared_min),
+        units::count(searches.compared_max),
+    )
 }

@@ -187,6 +187,7 @@ fn meta(outcome: Outcome, wall_ns: Nanos) -> Meta {
             kernel: "6.0".to_owned(),
             clock: "tsc".to_owned(),
             hypervisor: None,
+            processor: None,
         },
         calibration: Calibration::default(),
         outcome,
@@ -197,5 +198,6 @@ fn meta(outcome: Outcome, wall_ns: Nanos) -> Meta {
         witnesses: Witnesses::NotCompared,
         tables: std::collections::BTreeMap::new(),
         replay: std::collections::BTreeMap::new(),
+        replay_data: Default::default(),
     }
 }

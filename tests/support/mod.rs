@@ -2,6 +2,7 @@
 #![allow(dead_code, reason = "each test file uses a part of it")]
 
 pub(crate) mod hostile;
+pub(crate) mod parallel;
 pub(crate) mod replay;
 pub(crate) mod slices;
 
@@ -14,7 +15,14 @@ use tempfile::TempDir;
 
 /// The built binary.
 pub(crate) fn trapline() -> Command {
-    Command::new(env!("CARGO_BIN_EXE_trapline"))
+    let binary = env!("CARGO_BIN_EXE_trapline");
+    let Some(cpu) = parallel::own_cpu() else {
+        return Command::new(binary);
+    };
+    // Machines run on the last CPU that they may use: who shares the work out gives each a CPU of its own.
+    let mut command = Command::new("taskset");
+    command.args(["--cpu-list", &cpu.to_string(), binary]);
+    command
 }
 
 /// A folder of its own for one test.

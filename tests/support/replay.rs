@@ -9,7 +9,7 @@ use std::process::{Command, Output};
 use serde_json::Value;
 use trapline_trace_format::event::Event;
 use trapline_trace_format::folder::{ReplayPart, Trace, TraceWriter};
-use trapline_trace_format::meta::Outcome;
+use trapline_trace_format::meta::{Host, Meta, Outcome};
 
 use super::{descendants, is_alive, text, trapline, wait_until};
 
@@ -119,6 +119,20 @@ pub(crate) fn rewritten(
     change_events: impl FnOnce(&mut Vec<Event>),
     change_part: impl Fn(ReplayPart, &mut Vec<u8>),
 ) -> PathBuf {
+    written_anew(trace, |_| {}, change_events, change_part)
+}
+
+/// A copy of the trace that says something else of where it was recorded.
+pub(crate) fn of_another_host(trace: &Path, change: impl FnOnce(&mut Host)) -> PathBuf {
+    written_anew(trace, |meta| change(&mut meta.host), |_| {}, |_, _| {})
+}
+
+fn written_anew(
+    trace: &Path,
+    change_meta: impl FnOnce(&mut Meta),
+    change_events: impl FnOnce(&mut Vec<Event>),
+    change_part: impl Fn(ReplayPart, &mut Vec<u8>),
+) -> PathBuf {
     let name = format!("changed-{}", next_number());
     let path = trace.with_file_name(name).with_extension("trap");
     let old = Trace::open(trace).expect("a trace");
@@ -127,6 +141,7 @@ pub(crate) fn rewritten(
     let mut meta = old.meta().clone();
     meta.tables.clear();
     meta.replay.clear();
+    change_meta(&mut meta);
     let outcome = std::mem::replace(&mut meta.outcome, Outcome::Recording);
     let mut writer = TraceWriter::create(&path, &meta).expect("a new trace");
     let parts: Vec<(ReplayPart, Vec<u8>)> = ReplayPart::ALL

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Records the golden trace of the format version that this version writes. Run it when the version was raised, then look at
+# Records the golden traces of the format version that this version writes. Run it when the version was raised, then look at
 # what `INSTA_UPDATE=always cargo test --release --test golden` changes in the snapshots, and name the folder in golden.rs.
 # Needs gcc with a static C library, and the built binary as `trapline` on the path.
 set -euo pipefail
@@ -23,3 +23,11 @@ ln -s "$(command -v trapline)" "$scratch/trapline"
 mkdir -p "v$version/shell.trap"
 cp "$scratch/shell.trap/meta.json" "$scratch/shell.trap/events.log" "v$version/shell.trap/"
 echo "v$version/shell.trap"
+
+# One with its machine, to be replayed: built-in guests, which ask no CPU what it can do.
+(cd "$scratch" && echo hello | trapline record -o machine.trap --tracer none --quantum 1ms --tick 500us \
+    --job 'tell a' --job 'job 3 300 disk' --job 'spin 8' --job 'tight float 2000000' --job 'heap 64' --job 'fault null' || true)
+rm -rf "v$version/machine.trap"
+mkdir -p "v$version/machine.trap"
+cp -r "$scratch/machine.trap/meta.json" "$scratch/machine.trap/events.log" "$scratch/machine.trap/replay" "v$version/machine.trap/"
+echo "v$version/machine.trap"

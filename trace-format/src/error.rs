@@ -43,6 +43,14 @@ pub enum FormatError {
         /// What a trace has and this lacks.
         reason: &'static str,
     },
+    /// Something is there, but it is no measurement.
+    #[error("{}: not a measurement: {reason}", .path.display())]
+    NotAMeasurement {
+        /// What was to be read.
+        path: PathBuf,
+        /// What is wrong with it, and what to do.
+        reason: String,
+    },
     /// The trace has a format that this version does not read.
     #[error("{}: {}", .path.display(), version_fault(*.version))]
     UnknownVersion {
@@ -86,6 +94,12 @@ pub enum FormatError {
         path: PathBuf,
         /// Which file.
         missing: &'static str,
+    },
+    /// The trace was recorded without what a replay needs, on purpose.
+    #[error("{}: cannot be replayed: it was recorded with --replay-data off; record it again without that", .path.display())]
+    LeftOut {
+        /// The trace.
+        path: PathBuf,
     },
     /// A file for a replay is not what was written.
     #[error("{}: damaged: {reason}; the trace cannot be replayed", .path.display())]

@@ -146,6 +146,15 @@ pub enum EventKind {
         /// The thread's state at that moment.
         state: Box<ThreadState>,
     },
+    /// The last thread of an address space left it, or its program makes way for another. For a replay, no part of the run.
+    MemoryLeft {
+        /// Whose memory goes.
+        space: SpaceId,
+        /// Digest of all of it that its threads could have written, with the same rule as [`ThreadState::memory`].
+        digest: u64,
+        /// Bytes that went into the digest.
+        bytes: u64,
+    },
     /// The tracer held the machine from `time` until `until`; nothing of the machine ran then.
     Held {
         /// When the machine went on.

@@ -16,11 +16,12 @@ use std::io::{self, Read, Write};
 use std::path::{Path, PathBuf};
 
 pub use atomic::TableSink;
+pub(crate) use atomic::write_new;
 pub use replay_file::{REPLAY_FOLDER, REPLAY_PART_MAX, ReplayPart};
 
 use crate::error::{FormatError, LogDamage};
 use crate::log::{LogReader, LogTotals, LogWriter, verify};
-use crate::meta::{Meta, Outcome};
+use crate::meta::{Meta, Outcome, ReplayData};
 
 /// File name of the log.
 pub const LOG_FILE: &str = "events.log";
@@ -191,6 +192,11 @@ impl Trace {
     /// # Errors
     /// When it was not kept, is not what was written, or cannot be read.
     pub fn replay_part(&self, part: ReplayPart) -> Result<Vec<u8>, FormatError> {
+        if self.meta.replay_data == ReplayData::LeftOut {
+            return Err(FormatError::LeftOut {
+                path: self.path.clone(),
+            });
+        }
         let path = self.path.join(REPLAY_FOLDER).join(part.name());
         let kept = self.meta.replay.get(part.name());
         let kept = kept.filter(|_| path.symlink_metadata().is_ok());
@@ -320,7 +326,7 @@ pub(crate) fn open_file(path: &Path) -> Result<File, FormatError> {
 }
 
 /// Reads a regular file of at most `limit` bytes.
-fn read_file(path: &Path, limit: u64) -> Result<Option<Vec<u8>>, FormatError> {
+pub(crate) fn read_file(path: &Path, limit: u64) -> Result<Option<Vec<u8>>, FormatError> {
     let mut bytes = Vec::new();
     let file = open_file(path)?;
     file.take(limit + 1)

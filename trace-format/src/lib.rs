@@ -5,5 +5,6 @@ pub mod event;
 pub mod folder;
 pub mod log;
 pub mod maps;
+pub mod measurement;
 pub mod meta;
 pub mod record;

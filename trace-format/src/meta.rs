@@ -48,6 +48,26 @@ pub struct Meta {
     /// What a replay starts with: file name under `replay/` to its length and checksum.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub replay: BTreeMap<String, ReplayFile>,
+    /// Whether it was recorded with what a replay needs.
+    #[serde(default, skip_serializing_if = "ReplayData::is_kept")]
+    pub replay_data: ReplayData,
+}
+
+/// Whether a trace has what a replay needs: inputs and preemption states in the log, the machine in `replay/`.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ReplayData {
+    /// It has, as far as the version goes and nothing is missing.
+    #[default]
+    Kept,
+    /// It was left out on purpose (`record --replay-data off`): nothing of it was noted.
+    LeftOut,
+}
+
+impl ReplayData {
+    fn is_kept(&self) -> bool {
+        *self == Self::Kept
+    }
 }
 
 /// What ran.
@@ -215,6 +235,46 @@ pub struct Host {
     pub clock: String,
     /// Name of the hypervisor, or none when the host is not known to be virtual.
     pub hypervisor: Option<String>,
+    /// What programs could learn about the CPU by asking it; none in traces from before version 4.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub processor: Option<Processor>,
+}
+
+/// What a CPU answers when a program asks it (the instruction CPUID, which is not trapped): C libraries choose their code by it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Processor {
+    /// Who made it, in its own word: `GenuineIntel`, `AuthenticAMD`.
+    pub vendor: String,
+    /// Its family.
+    pub family: u8,
+    /// Its model in the family.
+    pub model: u8,
+    /// Its stepping.
+    pub stepping: u8,
+    /// Level of the instruction set, 1 to 4 (x86-64 psABI, 3.1.1).
+    pub level: u8,
+    /// Names of what it can do beyond what every x86-64 CPU can, sorted.
+    pub features: Vec<String>,
+    /// Its number as CPUID tells it (APIC id): what a program on another CPU of the same machine is told, too, but with
+    /// another number.
+    pub number: u32,
+    /// The parts of the state that the host saves with XSAVE.
+    pub xsave: Vec<XsavePart>,
+    /// CRC-32 of all answers without the number.
+    pub answers: u32,
+}
+
+/// A part of the vector state (Intel SDM volume 1, 13.4).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct XsavePart {
+    /// Its number.
+    pub component: u8,
+    /// Where it begins in the area, in bytes.
+    pub offset: u32,
+    /// Bytes of it.
+    pub bytes: u32,
 }
 
 /// What the instruments cost. Medians, in nanoseconds.

@@ -141,6 +141,7 @@ mod kind {
     pub(super) const FAULTED: u8 = 22;
     pub(super) const USAGE: u8 = 23;
     pub(super) const TALLY: u8 = 24;
+    pub(super) const MEMORY_LEFT: u8 = 25;
 }
 
 /// Appends the record of `event` to `bytes`.

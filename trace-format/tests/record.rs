@@ -192,6 +192,13 @@ fn kind() -> impl Strategy<Value = EventKind> {
                 state: Box::new(state),
             }
         }),
+        (space(), any::<u64>(), any::<u64>()).prop_map(|(space, digest, bytes)| {
+            EventKind::MemoryLeft {
+                space,
+                digest,
+                bytes,
+            }
+        }),
         (any::<u8>(), any::<u32>(), action(), bytes()).prop_map(
             |(signal, sender, action, info)| EventKind::Signal {
                 signal,
@@ -275,7 +282,7 @@ fn unknown_numbers_are_named() {
     };
     let header = |kind, cause, form| with_code(kind, cause, form, 0);
     assert_eq!(header(0, 0, 0), RecordError::Kind(0));
-    assert_eq!(header(25, 0, 0), RecordError::Kind(25));
+    assert_eq!(header(26, 0, 0), RecordError::Kind(26));
     assert_eq!(header(4, 1, 3), RecordError::Abi(3));
     assert_eq!(header(20, 0, 7), RecordError::Reason(7));
     assert_eq!(header(22, 0, 3), RecordError::FaultSize(3));

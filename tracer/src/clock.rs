@@ -109,6 +109,12 @@ impl Clock {
         ((u128::from(ticks) * u128::from(self.multiplier)) >> 32) as u64
     }
 
+    /// Nanoseconds per tick of the TSC.
+    #[must_use]
+    pub fn tick_ns(&self) -> f64 {
+        self.multiplier as f64 / (1_u64 << 32) as f64
+    }
+
     /// Where the time comes from.
     #[must_use]
     pub fn source(&self) -> Source {

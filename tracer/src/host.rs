@@ -6,6 +6,7 @@ use trapline_trace_format::meta::Host;
 
 use crate::clock::Clock;
 use crate::error::{During, TracerError};
+use crate::processor;
 
 /// The CPUs that this process may use, in ascending order.
 ///
@@ -35,7 +36,21 @@ pub fn facts(clock: &Clock, pinned_cpu: Option<usize>) -> Result<Host, TracerErr
         kernel: release.unwrap_or_else(|_| "unknown".to_owned()),
         clock: clock.source().word().to_owned(),
         hypervisor: hypervisor(&cpu_info),
+        processor: Some(match pinned_cpu {
+            Some(cpu) => processor::on(cpu)?,
+            None => processor::here(),
+        }),
     })
+}
+
+/// Level of the CPU's instruction set (x86-64-v1 to v4), and whether the host could make CPUID trap (arch_prctl(2),
+/// ARCH_CPUID). It is not made to: few CPUs can, and a trace would say other things on those that can.
+#[must_use]
+pub fn instruction_set() -> (u8, bool) {
+    let cpu_info = std::fs::read_to_string("/proc/cpuinfo").unwrap_or_default();
+    let can_trap = cpu_field(&cpu_info, "flags")
+        .is_some_and(|flags| flags.split(' ').any(|flag| flag == "cpuid_fault"));
+    (processor::here().level, can_trap)
 }
 
 /// Value of a field of the first CPU in /proc/cpuinfo.

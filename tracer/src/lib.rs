@@ -22,6 +22,7 @@ pub mod host_events;
 pub mod linux;
 pub mod machine;
 pub mod measure;
+mod processor;
 mod ptrace;
 pub mod record;
 pub mod replay;

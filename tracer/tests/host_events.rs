@@ -132,6 +132,31 @@ fn page_faults_are_told_one_by_one_and_not_when_nobody_asks() {
 }
 
 #[test]
+fn what_a_full_ring_cannot_hold_is_said() {
+    let mut child = waiting_shell("exec awk 'BEGIN { for (i = 0; i < 600000; i++) a[i] = i }'");
+    let (mut host, switches, _) = HostEvents::open(&[child.id()], &Clock::start(), ALL);
+    let told = switches == Availability::Available;
+    let_go(&mut child);
+    // Nobody reads meanwhile.
+    while child.try_wait().expect("our child").is_none() {
+        std::thread::sleep(std::time::Duration::from_millis(1));
+    }
+    if !told {
+        return;
+    }
+    assert!(host.half_full());
+    let mut faults = 0_u64;
+    host.drain(&mut |event| faults += u64::from(matches!(event.kind, EventKind::Faulted { .. })));
+    let losses = host.losses();
+    let [loss] = &losses[..] else {
+        panic!("{faults} faults, {losses:?}");
+    };
+    assert!(loss.reason.contains("page faults"), "{loss:?}");
+    assert!(loss.events.is_none_or(|lost| lost > 0), "{loss:?}");
+    assert!(!host.half_full());
+}
+
+#[test]
 fn a_filter_that_refuses_is_named_with_what_to_do() {
     use seccompiler::{BpfProgram, SeccompAction, SeccompFilter, TargetArch};
     // A filter is for one thread and what it makes: this one does it all.

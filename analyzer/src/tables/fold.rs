@@ -242,7 +242,8 @@ impl Fold {
             | EventKind::Faulted { .. }
             | EventKind::Usage { .. }
             | EventKind::Tally(_)
-            | EventKind::Preempted { .. } => Ok(()),
+            | EventKind::Preempted { .. }
+            | EventKind::MemoryLeft { .. } => Ok(()),
         }
     }
 

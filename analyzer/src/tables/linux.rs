@@ -211,6 +211,7 @@ impl LinuxFold {
                 };
             }
             EventKind::SwitchBegin { .. }
+            | EventKind::MemoryLeft { .. }
             | EventKind::SwitchEnd
             | EventKind::Woken
             | EventKind::QuantumStart { .. }

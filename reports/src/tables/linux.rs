@@ -301,7 +301,7 @@ pub(super) const PROCESS_COLUMNS: [Column; 14] = [
 /// The line under the title of the process tree.
 pub(super) const PROCESS_NOTE: &str = "A process has the times of its threads together. CPU (user + system), most memory \
     resident at once and faults (minor + major) are the kernel's own account. Switches are voluntary + involuntary, the \
-    tracer's left out. A time that the end of the trace cut off is left out (-).";
+    tracer's left out. A time that the end of the trace cut off is left out (—).";
 
 /// A row of the process tree.
 pub(super) fn tree_row(summary: &Summary, row: &Row<'_>) -> Vec<String> {

@@ -5,6 +5,7 @@
 
 mod comparison;
 pub mod escape;
+mod measurement;
 mod measurements;
 mod recorded;
 mod summary;
@@ -12,6 +13,7 @@ mod table;
 pub mod timeline;
 
 pub use comparison::comparison;
+pub use measurement::{measured_comparison, measurement};
 pub use measurements::{MeasureRow, measurements};
 pub use recorded::recorded;
 pub use summary::summary;

@@ -182,7 +182,7 @@ fn bar(row: &Share, largest: i64) -> String {
 
 fn overhead(summary: &Summary, style: Style) -> String {
     let o = &summary.overhead;
-    if summary.partition.is_empty() {
+    if !tables::linux::had(&summary.meta.target).events {
         return String::new();
     }
     let whole = match summary.linux {

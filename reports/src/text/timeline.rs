@@ -182,6 +182,7 @@ impl Machine<'_> {
             EventKind::Held { .. }
             | EventKind::Samples { .. }
             | EventKind::Preempted { .. }
+            | EventKind::MemoryLeft { .. }
             | EventKind::Pointed(_)
             | EventKind::Descriptor { .. }
             | EventKind::Usage { .. }

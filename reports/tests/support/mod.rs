@@ -552,6 +552,7 @@ pub(crate) fn meta(wall_ns: i64) -> Meta {
             kernel: "6.18.0".to_owned(),
             clock: "tsc".to_owned(),
             hypervisor: Some("kvm".to_owned()),
+            processor: None,
         },
         calibration: Calibration {
             clock_read_ns: 21.4,
@@ -572,6 +573,7 @@ pub(crate) fn meta(wall_ns: i64) -> Meta {
         },
         tables: BTreeMap::new(),
         replay: BTreeMap::new(),
+        replay_data: Default::default(),
     }
 }
 

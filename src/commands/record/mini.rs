@@ -4,11 +4,11 @@ use std::path::{Path, PathBuf};
 
 use anyhow::Context;
 use trapline_reports::text;
-use trapline_trace_format::meta::Outcome;
+use trapline_trace_format::meta::{Outcome, ReplayData};
 use trapline_tracer::machine::Job;
 use trapline_tracer::record::RecordOptions;
 
-use crate::cli::{MachineArgs, RecordArgs, TracerKind};
+use crate::cli::{MachineArgs, RecordArgs, Switch, TracerKind};
 use crate::exit::Exit;
 use crate::machine_options::{duration, environment, machine_options};
 use crate::run_machine::{self, machine_cpu, unused};
@@ -51,6 +51,10 @@ fn options(args: RecordArgs) -> anyhow::Result<RecordOptions> {
     Ok(RecordOptions {
         machine: machine_options(jobs, &machine, machine_cpu()?),
         traced: args.tracer != Some(TracerKind::None),
+        replay_data: match args.replay_data {
+            Some(Switch::Off) => ReplayData::LeftOut,
+            Some(Switch::On) | None => ReplayData::Kept,
+        },
         limit: machine.limit.map(duration),
         output,
         command: std::env::args_os()

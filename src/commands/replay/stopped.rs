@@ -63,7 +63,13 @@ pub(super) fn run(
             )
         }
         // It says itself why it got no further.
-        Inspected::Ended(replayed) => super::show(args, recording, &[replayed], signal),
+        Inspected::Ended(replayed) => {
+            let runs = super::Runs {
+                all: vec![*replayed],
+                interrupted_by: signal,
+            };
+            super::show(args, recording, &runs)
+        }
     }
 }
 

@@ -1,9 +1,11 @@
 //! Programs that run on Linux and on the mini-kernel, and whether both runs say the same.
 //!
-//! `tool.rs` builds, `program.rs` says what runs in which folder, `run.rs` runs on either kernel and compares, `replay.rs` replays.
+//! `tool.rs` builds, `program.rs` says what runs in which folder, `run.rs` runs on either kernel and compares, `replay.rs` replays;
+//! `lines.rs` lists all of them.
 
 #![allow(dead_code, unused_imports, reason = "each test file uses a part of it")]
 
+pub(crate) mod lines;
 mod program;
 mod replay;
 mod run;

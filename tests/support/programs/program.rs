@@ -11,7 +11,7 @@ use std::process::Command;
 use super::tool::{Tool, installed};
 use crate::support::stderr;
 
-const SOURCES: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/fixtures/programs");
+pub(super) const SOURCES: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/fixtures/programs");
 
 /// A program with its arguments.
 #[derive(Clone, Debug)]
@@ -34,7 +34,7 @@ impl Program {
         }
     }
 
-    pub(super) fn title(&self) -> String {
+    pub(crate) fn title(&self) -> String {
         format!(
             "{} {} ({:?})",
             self.name,
@@ -92,7 +92,7 @@ impl Program {
         Ok(line.map(str::to_owned).to_vec())
     }
 
-    fn source(&self) -> PathBuf {
+    pub(super) fn source(&self) -> PathBuf {
         let name = &self.name;
         Path::new(SOURCES).join(match self.tool {
             Tool::Glibc | Tool::Musl => format!("c/{name}.c"),

@@ -30,11 +30,19 @@ impl Program {
         let line = self.install(&root)?;
         let rooted = ["--root", root.to_str().expect("text"), "--stdin", "none"];
         let line: Vec<&str> = line.iter().map(String::as_str).collect();
-        let options = [options, &rooted[..], &["--"], &line[..]].concat();
+        // A job and not the one program of the machine: options may name others beside it.
+        let words: Vec<String> = line.iter().map(|word| quoted(word)).collect();
+        let job = words.join(" ");
+        let options = [options, &rooted[..], &["--job", &job]].concat();
         let trace = scratch.record("program.trap", &options);
         std::fs::remove_dir_all(&root).expect("removed");
         Ok(trace)
     }
+}
+
+/// A word of a job's line, whatever is in it.
+fn quoted(word: &str) -> String {
+    format!("'{word}'")
 }
 
 /// A replay that was the same as its recording.

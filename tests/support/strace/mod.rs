@@ -2,7 +2,7 @@
 //!
 //! Addresses are not random in either (`setarch -R`), the environment is the same and small.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
@@ -21,6 +21,9 @@ pub(crate) struct Both {
     pub(crate) strace: Vec<String>,
     /// The trace.
     trace: PathBuf,
+    /// Where they ran.
+    scratch: PathBuf,
+    program: Vec<String>,
 }
 
 /// Runs a program under both in a new folder, which `prepare` fills each time. None where the tools are missing.
@@ -36,42 +39,57 @@ pub(crate) fn both(
             return None;
         }
     }
-    let (folder, log) = (scratch.path("run"), scratch.path("strace.txt"));
     let trace = scratch.path("calls.trap");
-    let trapline = env!("CARGO_BIN_EXE_trapline").as_ref();
-    let mut strace: Vec<&Path> = vec!["strace".as_ref()];
-    strace.extend(options.follow().map(Path::new));
-    strace.extend(["-o".as_ref(), log.as_path()]);
-    let record: [&Path; 5] = [
-        trapline,
-        "record".as_ref(),
-        "-o".as_ref(),
-        &trace,
-        "--".as_ref(),
-    ];
-    for tracer in [&strace[..], &record[..]] {
-        let _ = fs::remove_dir_all(&folder);
-        fs::create_dir(&folder).expect("a folder");
-        prepare(&folder);
-        let ran = Command::new("setarch")
-            .arg("-R")
-            .args(tracer)
-            .args(program)
-            .current_dir(&folder)
-            .env_clear()
-            .env("PATH", std::env::var_os("PATH").unwrap_or_default())
-            .env("HOME", &folder)
-            .env("LC_ALL", "C")
-            .stdin(Stdio::null())
-            .output()
-            .expect("setarch runs");
-        assert!(ran.status.success(), "{program:?}: {}", text(&ran));
-    }
-    let strace = fs::read_to_string(log).expect("strace writes text");
+    let scratch = scratch.path("");
+    let strace = with_strace(&scratch, program, options.words(), prepare);
+    let record = [env!("CARGO_BIN_EXE_trapline"), "record", "-o"];
+    let record = record.map(Path::new).into_iter();
+    let record: Vec<&Path> = record.chain([trace.as_path(), "--".as_ref()]).collect();
+    run(&scratch, &record, program, prepare);
+    let program = program.iter().map(ToString::to_string).collect();
     Some(Both {
-        strace: strace.lines().map(str::to_owned).collect(),
+        strace,
         trace,
+        scratch,
+        program,
     })
+}
+
+/// Runs a program under strace with these options; its lines.
+fn with_strace(
+    scratch: &Path,
+    program: &[&str],
+    options: &[&str],
+    prepare: &dyn Fn(&Path),
+) -> Vec<String> {
+    let log = scratch.join("strace.txt");
+    let mut strace: Vec<&Path> = vec!["strace".as_ref()];
+    strace.extend(options.iter().map(Path::new));
+    strace.extend(["-o".as_ref(), log.as_path()]);
+    run(scratch, &strace, program, prepare);
+    let lines = fs::read_to_string(log).expect("strace writes text");
+    lines.lines().map(str::to_owned).collect()
+}
+
+/// Runs a program under a tracer in a new folder.
+fn run(scratch: &Path, tracer: &[&Path], program: &[&str], prepare: &dyn Fn(&Path)) {
+    let folder = scratch.join("run");
+    let _ = fs::remove_dir_all(&folder);
+    fs::create_dir(&folder).expect("a folder");
+    prepare(&folder);
+    let ran = Command::new("setarch")
+        .arg("-R")
+        .args(tracer)
+        .args(program)
+        .current_dir(&folder)
+        .env_clear()
+        .env("PATH", std::env::var_os("PATH").unwrap_or_default())
+        .env("HOME", &folder)
+        .env("LC_ALL", "C")
+        .stdin(Stdio::null())
+        .output()
+        .expect("setarch runs");
+    assert!(ran.status.success(), "{program:?}: {}", text(&ran));
 }
 
 /// Whom strace follows.
@@ -84,10 +102,10 @@ pub(crate) enum Options {
 }
 
 impl Options {
-    fn follow(self) -> Option<&'static str> {
+    fn words(self) -> &'static [&'static str] {
         match self {
-            Self::Follow => Some("-f"),
-            Self::Alone => None,
+            Self::Follow => &["-f"],
+            Self::Alone => &[],
         }
     }
 }
@@ -105,13 +123,24 @@ impl Both {
         stdout(&output).lines().map(str::to_owned).collect()
     }
 
+    /// The names of the calls that strace and `export` print of this set.
+    pub(crate) fn chosen(&self, set: &str) -> [BTreeSet<String>; 2] {
+        let program: Vec<&str> = self.program.iter().map(String::as_str).collect();
+        let chosen = format!("trace={set}");
+        let theirs = with_strace(&self.scratch, &program, &["-f", "-e", &chosen], &|_| {});
+        [theirs, self.exported(&["-e", set])].map(|lines| {
+            let names = lines.iter().filter_map(|line| call_name(line));
+            // strace prints numbers that have no name whatever the set is.
+            let names = names.filter(|name| !name.starts_with("syscall_"));
+            names.map(str::to_owned).collect()
+        })
+    }
+
     /// How often each call was made, as strace has it in its lines and as the trace has it.
     pub(crate) fn counts(&self) -> [BTreeMap<String, usize>; 2] {
         let (mut theirs, mut ours) = (BTreeMap::new(), BTreeMap::new());
         for line in &self.strace {
-            if let Some((name, _)) = without_pid(line).1.split_once('(')
-                && !name.starts_with(['<', '+', '-'])
-            {
+            if let Some(name) = call_name(line) {
                 *theirs.entry(name.to_owned()).or_default() += 1;
             }
         }
@@ -241,6 +270,12 @@ fn with_places(line: &str, pids: &[&str]) -> String {
         text.push(letter);
     }
     text.trim_end().to_owned()
+}
+
+/// The call that begins on a line with a column of numbers.
+fn call_name(line: &str) -> Option<&str> {
+    let (name, _) = without_pid(line).1.split_once('(')?;
+    (!name.starts_with(['<', '+', '-'])).then_some(name)
 }
 
 /// The column of numbers and the rest, of a line that has one.

@@ -17,6 +17,8 @@ pub struct ThreadState {
     pub memory_bytes: u64,
     /// The word that the code there works on, with bit 32 set; 0 if there is none. It helps to find the state again.
     pub operand: u64,
+    /// The lower 64 bits of xmm0 to xmm7, which help to find the state again; 0 in version 3, where they were not kept.
+    pub lanes: [u64; 8],
 }
 
 impl ThreadState {
@@ -26,7 +28,9 @@ impl ThreadState {
         "rax", "rcx", "rsp", "rip", "flags",
     ];
     /// Its length as [`Self::words`].
-    pub const WORDS: usize = Self::REGISTERS.len() + 6;
+    pub const WORDS: usize = Self::REGISTERS.len() + 14;
+    /// Its length without the vector registers.
+    const WORDS_WITHOUT_LANES: usize = Self::WORDS - 8;
 
     /// Where the thread was.
     #[must_use]
@@ -40,7 +44,13 @@ impl ThreadState {
         let mut words = [0; Self::WORDS];
         words[..18].copy_from_slice(&self.registers);
         words[18..20].copy_from_slice(&self.bases);
-        words[20..].copy_from_slice(&[self.vectors, self.memory, self.memory_bytes, self.operand]);
+        words[20..24].copy_from_slice(&[
+            self.vectors,
+            self.memory,
+            self.memory_bytes,
+            self.operand,
+        ]);
+        words[24..].copy_from_slice(&self.lanes);
         words
     }
 
@@ -52,13 +62,20 @@ impl ThreadState {
         state.bases.copy_from_slice(&words[18..20]);
         (state.vectors, state.memory) = (words[20], words[21]);
         (state.memory_bytes, state.operand) = (words[22], words[23]);
+        state.lanes.copy_from_slice(&words[24..]);
         state
     }
 
-    /// Its bytes, each number little-endian.
+    /// Its bytes, each number little-endian. Vector registers that are all 0 are left out.
     #[must_use]
     pub fn bytes(&self) -> Vec<u8> {
-        self.words()
+        let words = self.words();
+        let length = if self.lanes == [0; 8] {
+            Self::WORDS_WITHOUT_LANES
+        } else {
+            Self::WORDS
+        };
+        words[..length]
             .iter()
             .flat_map(|word| word.to_le_bytes())
             .collect()
@@ -68,7 +85,10 @@ impl ThreadState {
     #[must_use]
     pub fn from_bytes(bytes: &[u8]) -> Option<Self> {
         let (words, rest) = bytes.as_chunks::<8>();
-        let words: Vec<u64> = words.iter().copied().map(u64::from_le_bytes).collect();
+        let mut words: Vec<u64> = words.iter().copied().map(u64::from_le_bytes).collect();
+        if words.len() == Self::WORDS_WITHOUT_LANES {
+            words.resize(Self::WORDS, 0);
+        }
         let words = <&[u64; Self::WORDS]>::try_from(words.as_slice()).ok()?;
         rest.is_empty().then(|| Self::from_words(words))
     }

@@ -72,6 +72,21 @@ pub(super) fn replace(path: &Path, content: &[u8]) -> Result<(), FormatError> {
     publish(file, path)
 }
 
+/// Makes a file at `path`, where nothing may be.
+pub(crate) fn write_new(
+    path: &Path,
+    write: impl FnOnce(&mut NamedTempFile) -> io::Result<()>,
+) -> Result<(), FormatError> {
+    let mut file = temporary(path)?;
+    write(&mut file).map_err(FormatError::io("write", path))?;
+    if path.symlink_metadata().is_ok() {
+        return Err(FormatError::Exists {
+            path: path.to_owned(),
+        });
+    }
+    publish(file, path)
+}
+
 /// A temporary file beside `path`: a rename is atomic only within one file system.
 fn temporary(path: &Path) -> Result<NamedTempFile, FormatError> {
     tempfile::Builder::new()
@@ -94,5 +109,9 @@ fn publish(file: NamedTempFile, path: &Path) -> Result<(), FormatError> {
 }
 
 fn folder(path: &Path) -> &Path {
-    path.parent().unwrap_or(Path::new("."))
+    match path.parent() {
+        // A bare name has an empty parent.
+        Some(parent) if parent != Path::new("") => parent,
+        _ => Path::new("."),
+    }
 }

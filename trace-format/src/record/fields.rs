@@ -84,6 +84,15 @@ pub(super) fn header(event: &Event, payload_bytes: u32) -> Header {
         EventKind::Input { .. } => of_kind(kind::INPUT),
         EventKind::Samples { .. } => of_kind(kind::SAMPLES),
         EventKind::Preempted { .. } => of_kind(kind::PREEMPTED),
+        EventKind::MemoryLeft {
+            space,
+            digest,
+            bytes,
+        } => Header {
+            space: space.0.into(),
+            arguments: [digest, bytes, 0, 0, 0, 0].map(U64::new),
+            ..of_kind(kind::MEMORY_LEFT)
+        },
         EventKind::Signal {
             signal,
             sender,
@@ -317,6 +326,11 @@ pub(super) fn event_kind(header: &Header, payload: &[u8]) -> Result<EventKind, R
             state: ThreadState::from_bytes(payload)
                 .map(Box::new)
                 .ok_or(RecordError::State(payload.len()))?,
+        },
+        kind::MEMORY_LEFT => EventKind::MemoryLeft {
+            space,
+            digest: header.arguments[0].get(),
+            bytes: header.arguments[1].get(),
         },
         kind::SIGNAL => EventKind::Signal {
             signal: header.code,

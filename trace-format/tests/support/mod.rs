@@ -37,6 +37,7 @@ pub(crate) fn meta(outcome: Outcome) -> Meta {
             kernel: "6.18".to_owned(),
             clock: "tsc".to_owned(),
             hypervisor: None,
+            processor: None,
         },
         calibration: Calibration {
             entry_ns: 1250.5,
@@ -51,6 +52,7 @@ pub(crate) fn meta(outcome: Outcome) -> Meta {
         witnesses: Witnesses::NotCompared,
         tables: Default::default(),
         replay: Default::default(),
+        replay_data: Default::default(),
     }
 }
 
@@ -172,6 +174,11 @@ pub(crate) fn one_of_each() -> Vec<Event> {
                 operand: 1 << 32 | 6,
                 ..ThreadState::default()
             }),
+        },
+        EventKind::MemoryLeft {
+            space: SpaceId(3),
+            digest: 7,
+            bytes: 4096,
         },
         EventKind::Pointed(Pointed {
             argument: 5,

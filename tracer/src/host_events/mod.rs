@@ -12,6 +12,7 @@ mod accounts;
 mod record;
 mod refusal;
 
+use std::collections::BTreeSet;
 use std::os::fd::OwnedFd;
 
 use nix::errno::Errno;
@@ -44,6 +45,9 @@ const RING_SIZES: [(usize, usize); 5] = [
     (16 << 10, 8 << 10),
 ];
 
+/// No record that we ask for is longer.
+const MAX_RECORD: usize = 64;
+
 /// Open events of the host on traced threads.
 pub struct HostEvents {
     wanted: Wanted,
@@ -53,8 +57,8 @@ pub struct HostEvents {
     /// CLOCK_MONOTONIC at the time 0 of the clock that the caller reads.
     base: i64,
     page_faults: bool,
-    lost_switches: u64,
-    lost_faults: u64,
+    switches_lost: Lost,
+    faults_lost: Lost,
     /// Threads that could not be joined, and the last answer.
     unseen: Option<(u64, Errno)>,
     batch: Vec<Event>,
@@ -104,8 +108,8 @@ impl HostEvents {
             joined: Vec::new(),
             base,
             page_faults: wanted.page_faults,
-            lost_switches: 0,
-            lost_faults: 0,
+            switches_lost: Lost::default(),
+            faults_lost: Lost::default(),
             unseen: None,
             batch: Vec::new(),
         }
@@ -138,16 +142,21 @@ impl HostEvents {
     /// older by a moment: a CPU may just be writing one.
     pub fn drain(&mut self, sink: &mut dyn FnMut(Event)) {
         for cpu in &mut self.cpus {
-            let mut take = |ring: &mut Ring, faults, lost: &mut u64| {
+            let number = cpu.number;
+            let mut take = |ring: &mut Ring, faults, lost: &mut Lost| {
+                let (waiting, size) = ring.filled();
                 record::read(ring.take(), faults, |record| match record {
                     Record::Event(event) => self.batch.push(event),
-                    Record::Lost(count) => *lost += count,
+                    Record::Lost(count) => lost.told(number, count),
                 });
+                if waiting + MAX_RECORD > size {
+                    lost.full.insert(number);
+                }
             };
-            let lost = &mut self.lost_switches;
+            let lost = &mut self.switches_lost;
             take(&mut cpu.switches, FaultSize::Major, lost);
             if let Some(ring) = &mut cpu.faults {
-                take(ring, FaultSize::Minor, &mut self.lost_faults);
+                take(ring, FaultSize::Minor, &mut self.faults_lost);
             }
         }
         self.batch.sort_by_key(|event| event.time);
@@ -157,18 +166,18 @@ impl HostEvents {
         }
     }
 
-    /// Records that the host could not write because a ring was full.
+    /// Records that the host could not write because a ring was full, as far as it has said so: it does with the next record.
     #[must_use]
     pub fn lost(&self) -> u64 {
-        self.lost_switches + self.lost_faults
+        self.switches_lost.count + self.faults_lost.count
     }
 
     /// What is missing, for meta.json. Nothing when nothing is.
     #[must_use]
     pub fn losses(&self) -> Vec<Loss> {
-        let full = |count, what: &str| {
-            (count > 0).then(|| Loss {
-                events: Some(count),
+        let full = |lost: &Lost, what: &str| {
+            (lost.count > 0 || !lost.full.is_empty()).then(|| Loss {
+                events: lost.full.is_empty().then_some(lost.count),
                 reason: format!(
                     "{what} came faster than they were read; a ring of the host was full"
                 ),
@@ -178,8 +187,8 @@ impl HostEvents {
             events: None,
             reason: format!("no context switches or page faults of {count} threads: {errno}"),
         });
-        let switches = full(self.lost_switches, "context switches");
-        let faults = full(self.lost_faults, "page faults");
+        let switches = full(&self.switches_lost, "context switches");
+        let faults = full(&self.faults_lost, "page faults");
         [switches, faults, unseen].into_iter().flatten().collect()
     }
 
@@ -325,6 +334,22 @@ pub struct Rings {
     pub faults: usize,
     /// Whether they are as large as they should be.
     pub full_size: bool,
+}
+
+/// What rings of one kind could not hold.
+#[derive(Default)]
+struct Lost {
+    /// As the host has told.
+    count: u64,
+    /// CPUs whose ring was full when it was last read: what came then is told with the next record, if there is one.
+    full: BTreeSet<u32>,
+}
+
+impl Lost {
+    fn told(&mut self, cpu: u32, count: u64) {
+        self.count += count;
+        self.full.remove(&cpu);
+    }
 }
 
 enum Refused {

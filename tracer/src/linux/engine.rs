@@ -66,7 +66,7 @@ impl Traced {
 
 /// A task that stopped or ended before its parent told of it.
 pub(super) enum Early {
-    Stopped(Stopped, Nanos),
+    Stopped(Stopped, Stop, Nanos),
     Ended(End),
 }
 
@@ -139,11 +139,21 @@ impl Engine<'_> {
         let at = self.timeline.now();
         let tid = stopped.tid().as_raw() as u32;
         if self.tree.thread(tid).is_none() {
-            self.early
-                .insert(tid, (Early::Stopped(stopped, at), self.ticks));
+            let early = Early::Stopped(stopped, stop, at);
+            self.early.insert(tid, (early, self.ticks));
             return Ok(());
         }
         self.placement.count_stop();
+        self.act(stopped, stop, at)
+    }
+
+    /// Does what a stop at this time asks for.
+    pub(super) fn act(
+        &mut self,
+        stopped: Stopped,
+        stop: Stop,
+        at: Nanos,
+    ) -> Result<(), TracerError> {
         match stop {
             Stop::Call => self.at_call(stopped, at),
             Stop::Seccomp => self.at_filter(stopped, at),
@@ -209,8 +219,11 @@ impl Engine<'_> {
             return;
         }
         self.host.drain(&mut |mut event| {
-            event.time = timeline.at(event.time);
-            output.append(&event);
+            // What was before the start is not the program's.
+            if let Some(time) = timeline.at(event.time) {
+                event.time = time;
+                output.append(&event);
+            }
         });
     }
 

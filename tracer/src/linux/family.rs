@@ -42,7 +42,7 @@ impl Engine<'_> {
     fn greet(&mut self, child: u32) -> Result<(), TracerError> {
         match self.early.remove(&child) {
             // Its waiting is the tracer's doing.
-            Some((Early::Stopped(stopped, at), _)) => self.let_go(stopped, at, Seen::Other, 0),
+            Some((Early::Stopped(stopped, stop, at), _)) => self.act(stopped, stop, at),
             Some((Early::Ended(end), _)) => self.ended(child, end),
             None => Ok(()),
         }

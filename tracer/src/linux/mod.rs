@@ -41,7 +41,8 @@ use std::time::{SystemTime, UNIX_EPOCH};
 use trapline_trace_format::event::Event;
 use trapline_trace_format::folder::TraceWriter;
 use trapline_trace_format::meta::{
-    Availability, Calibration, Detail, FORMAT_VERSION, Loss, Meta, Outcome, Target, Witnesses,
+    Availability, Calibration, Detail, FORMAT_VERSION, Loss, Meta, Outcome, ReplayData, Target,
+    Witnesses,
 };
 
 pub use engine::Counts;
@@ -175,6 +176,7 @@ fn first_meta(
         witnesses: Witnesses::NotCompared,
         tables: std::collections::BTreeMap::new(),
         replay: std::collections::BTreeMap::new(),
+        replay_data: ReplayData::LeftOut,
     })
 }
 

@@ -19,7 +19,7 @@ use super::tree::Tree;
 
 const SELF: Pid = Pid::from_raw(0);
 /// Most tasks that are looked at in one tick.
-const SAMPLE: usize = 16;
+const SAMPLE: usize = 8;
 
 /// System calls that ask for a task's CPUs or set them.
 pub(super) const AFFINITY_CALLS: [(Abi, i32); 6] = [
@@ -122,6 +122,8 @@ impl Placement {
                     self.mode = Mode::Apart;
                 }
             }
+            // Nothing to gain, and nothing worth looking at so often.
+            Mode::Untouched | Mode::Apart if stops < Judge::SOME => self.judge.idle(),
             Mode::Untouched | Mode::Apart => {
                 if self.judge.should_gather(working(tree), stops) {
                     self.gather(tree.tids().map(pid));
@@ -209,6 +211,10 @@ impl Judge {
         self.parallel = 0.0;
     }
 
+    fn idle(&mut self) {
+        self.alone = 0;
+    }
+
     fn remember(&mut self, work: Work) {
         let now = if work.ready + work.stopped > 1 {
             1.0
@@ -232,7 +238,7 @@ impl Judge {
     /// While they are apart.
     fn should_gather(&mut self, work: Work, stops: u64) -> bool {
         self.remember(work);
-        let one_at_a_time = self.parallel < Self::GATHER && stops >= Self::SOME;
+        let one_at_a_time = self.parallel < Self::GATHER;
         let all_wait_for_us = work.ready < 2 && stops >= Self::MANY;
         if one_at_a_time || all_wait_for_us {
             self.alone += 1;
@@ -354,9 +360,8 @@ mod tests {
     }
 
     #[test]
-    fn they_come_together_only_when_there_are_stops_and_each_time_later() {
+    fn they_come_together_each_time_later() {
         let mut judge = Judge::default();
-        assert!((0..100).all(|_| !judge.should_gather(ready(1), 0)));
         assert!(judge.should_gather(ready(1), 100));
         let ticks_until_gathered =
             |judge: &mut Judge| (1..1000).find(|_| judge.should_gather(ready(1), 100));

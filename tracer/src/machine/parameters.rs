@@ -3,7 +3,8 @@
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use trapline_abi::boot::{
-    BootParameters, CLOCK_MONOTONIC, CLOCK_TSC, JOBS_MAX, Job, MAGIC, TEXT_MAX, VERSION,
+    BootParameters, CLOCK_MONOTONIC, CLOCK_TSC, JOBS_MAX, Job, MAGIC, STOPWATCH_NONE, TEXT_MAX,
+    VERSION,
 };
 
 use super::MachineOptions;
@@ -50,6 +51,8 @@ pub(super) fn boot_parameters(
         stop_at: 0,
         replay: 0,
         trap_tsc: options.trap_tsc.into(),
+        noted: 1,
+        stopwatch: STOPWATCH_NONE,
         jobs: packed.jobs.len() as u32,
         text_length: packed.text.len() as u32,
         job,

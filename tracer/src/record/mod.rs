@@ -17,11 +17,12 @@ mod traced;
 use std::path::PathBuf;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use trapline_trace_format::event::{Event, EventKind};
+use trapline_trace_format::event::{Event, EventKind, Nanos};
 use trapline_trace_format::folder::TraceWriter;
-use trapline_trace_format::meta::{FORMAT_VERSION, Meta, Outcome, Witnesses};
+use trapline_trace_format::meta::{FORMAT_VERSION, Meta, Outcome, ReplayData, Witnesses};
 
 pub(crate) use alone::run as run_alone;
+pub(crate) use convert::Search;
 pub(crate) use observe::{Ending, Observer, Sink};
 pub(crate) use pin::Pinned;
 pub(crate) use standstill::Standstill;
@@ -42,6 +43,8 @@ pub struct RecordOptions {
     pub machine: MachineOptions,
     /// Whether the tracer is a witness, too (`--tracer ptrace`), or the kernel's log is all there is (`none`).
     pub traced: bool,
+    /// Whether the trace gets what a replay needs.
+    pub replay_data: ReplayData,
     /// End the machine after this long.
     pub limit: Option<Duration>,
     /// The trace folder to make.
@@ -110,22 +113,29 @@ pub fn record(
         witnesses: Witnesses::NotCompared,
         tables: std::collections::BTreeMap::new(),
         replay: std::collections::BTreeMap::new(),
+        replay_data: options.replay_data,
     };
     let writer = TraceWriter::create(&options.output, &meta)?;
     let mut folder = UnfinishedFolder {
         path: &options.output,
         keep: false,
     };
-    let ready = prepared.ready(&clock, options.traced)?;
-    let parts = ready.parts();
-    let parts: Vec<_> = parts
-        .iter()
-        .map(|(part, bytes)| (*part, &**bytes))
-        .collect();
-    writer.keep_for_replay(&parts, &mut meta)?;
+    let mut ready = prepared.ready(&clock, options.traced)?;
+    match options.replay_data {
+        ReplayData::Kept => {
+            let parts = ready.parts();
+            let parts: Vec<_> = parts
+                .iter()
+                .map(|(part, bytes)| (*part, &**bytes))
+                .collect();
+            writer.keep_for_replay(&parts, &mut meta)?;
+        }
+        ReplayData::LeftOut => ready.parameters.noted = 0,
+    }
     let mut sink = Recorder {
         writer,
         events: 0,
+        last_time: 0,
         witnesses: witness::Comparison::default(),
         listener,
     };
@@ -133,11 +143,27 @@ pub fn record(
     let boot_start = clock.now();
     let ran = run(options, ready, &clock, stop, &mut sink);
     folder.keep = sink.events > 0;
-    let ending = ran?;
-
     let Recorder {
-        writer, witnesses, ..
+        writer,
+        witnesses,
+        events,
+        last_time,
+        ..
     } = sink;
+    let ending = match ran {
+        Ok(ending) => ending,
+        Err(error) => {
+            if events > 0 {
+                meta.wall_ns = last_time;
+                meta.outcome = Outcome::Failed {
+                    reason: error.to_string(),
+                };
+                // If the trace itself cannot be written, that is the error that there is already.
+                let _ = writer.finish(meta);
+            }
+            return Err(error);
+        }
+    };
     meta.wall_ns = ending.wall_ns;
     meta.boot_ns = ending
         .origin
@@ -213,6 +239,8 @@ impl Drop for UnfinishedFolder<'_> {
 struct Recorder<'a> {
     writer: TraceWriter,
     events: u64,
+    /// When the last of them was, as far as it is known by then.
+    last_time: Nanos,
     witnesses: witness::Comparison,
     listener: &'a mut dyn Listener,
 }
@@ -229,6 +257,7 @@ impl Recorder<'_> {
 impl Sink for Recorder<'_> {
     fn event(&mut self, event: &Event) -> Result<(), TracerError> {
         self.events += 1;
+        self.last_time = self.last_time.max(event.time);
         self.writer.log().append(event)?;
         self.witnesses.take(event);
         if let EventKind::Console { bytes } = &event.kind {

@@ -7,7 +7,7 @@ use trapline_trace_format::event::{
     Event, EventKind, ExitStatus, Nanos, ProcessId, SpaceId, ThreadId,
 };
 
-use super::convert::{self, Entry};
+use super::convert::{self, Entry, Search};
 use super::standstill::{Standstill, StandstillParts};
 use super::state_parts::StateParts;
 use crate::error::TracerError;
@@ -18,6 +18,12 @@ use crate::ptrace::region::Region;
 pub(crate) trait Sink {
     /// One more event.
     fn event(&mut self, event: &Event) -> Result<(), TracerError>;
+
+    /// What the kernel's stopwatch showed at the event that follows, if this is a replay with one.
+    fn host_time(&mut self, _host_time: u64) {}
+
+    /// A replay found a point.
+    fn searched(&mut self, _search: Search) {}
 }
 
 /// The state of the machine as its log tells it.
@@ -79,6 +85,7 @@ impl<'a, S: Sink> Observer<'a, S> {
     pub(crate) fn drain(&mut self, region: &Region) -> Result<bool, TracerError> {
         region.drain(|record| {
             let entry = convert::entry(record, self.origin.unwrap_or(record.time))?;
+            self.sink.host_time(record.host_time);
             self.take(entry)
         })
     }
@@ -138,6 +145,10 @@ impl<'a, S: Sink> Observer<'a, S> {
                 Some(event) => self.event(event),
                 None => Ok(()),
             },
+            Entry::Searched(search) => {
+                self.sink.searched(search);
+                Ok(())
+            }
             Entry::Standstill(part) => {
                 if let Some(standstill) = self.standstill_parts.take(&part)? {
                     self.standstill = Some(standstill);

@@ -1,15 +1,16 @@
 //! What the kernel says when it stops a replay for good: who was running, where, and in which state. It comes in one record
-//! or in four. Key types: [`Standstill`], and [`StandstillParts`], which joins them. Neighbours: `convert.rs` reads the
+//! or in five. Key types: [`Standstill`], and [`StandstillParts`], which joins them. Neighbours: `convert.rs` reads the
 //! records, `fixtures/abi/src/log.rs` says what is in them, `replay/inspect.rs` asks for them.
 
 use trapline_abi::log::WORDS;
+use trapline_abi::replay::STATE_WORDS;
 use trapline_trace_format::event::{ProcessId, SpaceId, ThreadId, ThreadState};
 
 use super::numbers::nonsense;
 use crate::error::TracerError;
 
 /// Parts of the state behind the first record.
-const PARTS: u16 = 3;
+const PARTS: u16 = (STATE_WORDS / WORDS) as u16;
 /// Words of a state that mean something here: registers and bases.
 const USED: usize = ThreadState::REGISTERS.len() + 2;
 
@@ -18,7 +19,7 @@ const USED: usize = ThreadState::REGISTERS.len() + 2;
 pub(crate) struct StandstillPart {
     pub(crate) process: ProcessId,
     pub(crate) thread: ThreadId,
-    /// 0: the first; then the number of the third of the state.
+    /// 0: the first; then the number of the part of the state.
     pub(crate) number: u16,
     pub(crate) words: [u64; WORDS],
 }
@@ -103,7 +104,7 @@ mod tests {
         }
     }
 
-    fn third(number: u16) -> StandstillPart {
+    fn part_of_state(number: u16) -> StandstillPart {
         let first = u64::from(number - 1) * WORDS as u64;
         part(
             number,
@@ -112,13 +113,17 @@ mod tests {
     }
 
     #[test]
-    fn a_thread_with_a_state_takes_four_records_and_one_without_takes_one() {
+    fn a_thread_with_a_state_takes_five_records_and_one_without_takes_one() {
         let mut parts = StandstillParts::default();
         let first = part(0, [4711, 2, 1, 0, 0, 0, 0, 0]);
         assert_eq!(parts.take(&first).expect("a part"), None);
-        assert_eq!(parts.take(&third(1)).expect("a part"), None);
-        assert_eq!(parts.take(&third(2)).expect("a part"), None);
-        let all = parts.take(&third(3)).expect("a part").expect("the last");
+        assert_eq!(parts.take(&part_of_state(1)).expect("a part"), None);
+        assert_eq!(parts.take(&part_of_state(2)).expect("a part"), None);
+        assert_eq!(parts.take(&part_of_state(3)).expect("a part"), None);
+        let all = parts
+            .take(&part_of_state(4))
+            .expect("a part")
+            .expect("the last");
         assert_eq!((all.host, all.space), (Some(4711), SpaceId(2)));
         let state = all.state.expect("a state");
         assert_eq!(
@@ -135,13 +140,13 @@ mod tests {
 
     #[test]
     fn parts_out_of_order_and_answers_that_are_none_are_an_error() {
-        assert!(StandstillParts::default().take(&third(1)).is_err());
+        assert!(StandstillParts::default().take(&part_of_state(1)).is_err());
         let odd = part(0, [1, 1, 2, 0, 0, 0, 0, 0]);
         assert!(StandstillParts::default().take(&odd).is_err());
         let mut parts = StandstillParts::default();
         parts
             .take(&part(0, [1, 1, 1, 0, 0, 0, 0, 0]))
             .expect("a part");
-        assert!(parts.take(&third(2)).is_err());
+        assert!(parts.take(&part_of_state(2)).is_err());
     }
 }

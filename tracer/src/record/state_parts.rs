@@ -1,4 +1,4 @@
-//! A thread's state comes in three records of the kernel's log, one behind the other. Key type: [`StateParts`], which joins
+//! A thread's state comes in several records of the kernel's log, one behind the other. Key type: [`StateParts`], which joins
 //! them. Neighbours: `convert.rs` reads the records, `fixtures/abi/src/replay.rs` says what is in them.
 
 use trapline_abi::log::WORDS;
@@ -11,13 +11,13 @@ use crate::error::TracerError;
 const PARTS: usize = STATE_WORDS / WORDS;
 const _: () = assert!(PARTS * WORDS == STATE_WORDS && STATE_WORDS == ThreadState::WORDS);
 
-/// A third of a state.
+/// A part of a state.
 #[derive(Debug, PartialEq)]
 pub(crate) struct StatePart {
     pub(crate) time: Nanos,
     pub(crate) process: ProcessId,
     pub(crate) thread: ThreadId,
-    /// Which third, from 0.
+    /// Which part, from 0.
     pub(crate) number: u16,
     pub(crate) words: [u64; WORDS],
 }
@@ -29,7 +29,7 @@ pub(crate) struct StateParts {
 }
 
 impl StateParts {
-    /// Takes the next third; gives the event with the last.
+    /// Takes the next part; gives the event with the last.
     pub(crate) fn take(&mut self, part: &StatePart) -> Result<Option<Event>, TracerError> {
         if usize::from(part.number) != self.words.len() / WORDS {
             return Err(nonsense("part of a thread's state", part.number));
@@ -79,18 +79,19 @@ mod tests {
     }
 
     #[test]
-    fn three_parts_make_one_event() {
+    fn all_parts_make_one_event() {
         let mut parts = StateParts::default();
         assert_eq!(parts.take(&part(0)).expect("a part"), None);
         assert!(parts.must_be_whole().is_err());
         assert_eq!(parts.take(&part(1)).expect("a part"), None);
-        let event = parts.take(&part(2)).expect("a part").expect("an event");
+        assert_eq!(parts.take(&part(2)).expect("a part"), None);
+        let event = parts.take(&part(3)).expect("a part").expect("an event");
         assert!(parts.must_be_whole().is_ok());
         let EventKind::Preempted { state } = event.kind else {
             panic!("{event:?}")
         };
         assert_eq!((event.time, event.thread), (7, ThreadId(3)));
-        assert_eq!(state.words().to_vec(), (1..=24).collect::<Vec<u64>>());
+        assert_eq!(state.words().to_vec(), (1..=32).collect::<Vec<u64>>());
     }
 
     #[test]

@@ -7,8 +7,10 @@ use serde::Serialize;
 use trapline_trace_format::event::{Cause, Event, EventKind, Nanos};
 
 use super::divergence::{Divergence, describe, difference};
+use super::passages::Passages;
+use super::searches::Searches;
 use crate::error::TracerError;
-use crate::record::Sink;
+use crate::record::{Search, Sink};
 
 /// What was the same in recording and replay.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
@@ -19,7 +21,9 @@ pub struct Verified {
     pub visits: u64,
     /// Preemptions and starts of signal handlers by the timer: same registers, vector registers and memory.
     pub preemptions: u64,
-    /// Bytes of memory whose digests were compared there.
+    /// Address spaces that their last thread left or that made way for another program: same memory.
+    pub memories: u64,
+    /// Bytes of memory whose digests were compared at preemptions and these ends.
     pub memory_bytes: u64,
     /// Timer interrupts without effect: repeated in order and in the same stay in user mode, but not at the same
     /// instruction. The result register at their returns is not compared.
@@ -52,6 +56,11 @@ pub(super) struct Comparison<I: Iterator<Item = (u64, Event)>> {
     is_tick: bool,
     /// The number of the last event that was the same, and its time.
     last: (u64, Nanos),
+    /// What the passages took, if that is wanted.
+    passages: Option<Passages>,
+    /// What the stopwatch shows at the event that comes next.
+    host_time: u64,
+    searches: Vec<Search>,
 }
 
 /// Whether an event is the machine's own doing. The tracer's stops are not repeated, inputs are given.
@@ -85,7 +94,25 @@ impl<I: Iterator<Item = (u64, Event)>> Comparison<I> {
             state: State::Going,
             is_tick: false,
             last: (0, 0),
+            passages: None,
+            host_time: 0,
+            searches: Vec::new(),
         }
+    }
+
+    /// From now on it is noted what each passage takes.
+    pub(super) fn time_passages(&mut self) {
+        self.passages = Some(Passages::default());
+    }
+
+    /// What the passages took that were the same; nothing if that was not wanted.
+    pub(super) fn into_passages(self) -> Passages {
+        self.passages.unwrap_or_default()
+    }
+
+    /// What it took to find the points so far.
+    pub(super) fn searches(&self) -> Searches {
+        Searches::of(&self.searches)
     }
 
     pub(super) fn state(&self) -> &State {
@@ -141,6 +168,10 @@ impl<I: Iterator<Item = (u64, Event)>> Comparison<I> {
                 verified.memory_bytes = verified.memory_bytes.saturating_add(state.memory_bytes);
                 verified.ticks = verified.ticks.saturating_sub(1);
             }
+            EventKind::MemoryLeft { bytes, .. } => {
+                verified.memories += 1;
+                verified.memory_bytes = verified.memory_bytes.saturating_add(*bytes);
+            }
             EventKind::Console { bytes } => verified.console_bytes += bytes.len() as u64,
             EventKind::Input { bytes } => verified.input_bytes += bytes.len() as u64,
             _ => {}
@@ -149,6 +180,14 @@ impl<I: Iterator<Item = (u64, Event)>> Comparison<I> {
 }
 
 impl<I: Iterator<Item = (u64, Event)>> Sink for Comparison<I> {
+    fn host_time(&mut self, host_time: u64) {
+        self.host_time = host_time;
+    }
+
+    fn searched(&mut self, search: Search) {
+        self.searches.push(search);
+    }
+
     fn event(&mut self, came: &Event) -> Result<(), TracerError> {
         if self.state != State::Going || !is_compared(came) {
             return Ok(());
@@ -158,6 +197,9 @@ impl<I: Iterator<Item = (u64, Event)>> Sink for Comparison<I> {
         let difference = match self.recorded.next_if(is_same) {
             Some((number, event)) => {
                 self.count(&event);
+                if let Some(passages) = &mut self.passages {
+                    passages.take(&event, self.host_time);
+                }
                 self.last = (number, event.time);
                 if !self.is_whole && self.recorded.peek().is_none() {
                     self.state = State::AllCame;
@@ -212,6 +254,16 @@ mod tests {
         event(30, EventKind::Preempted { state })
     }
 
+    fn memory_left(digest: u64, bytes: u64) -> Event {
+        let space = SpaceId(1);
+        let kind = EventKind::MemoryLeft {
+            space,
+            digest,
+            bytes,
+        };
+        event(33, kind)
+    }
+
     fn run() -> Vec<Event> {
         let bytes = b"hi\n".to_vec();
         let input = b"in".to_vec();
@@ -223,6 +275,7 @@ mod tests {
             preempted(5),
             event(31, EventKind::Console { bytes }),
             event(32, EventKind::Input { bytes: input }),
+            memory_left(9, 50),
         ]
     }
 
@@ -253,10 +306,11 @@ mod tests {
         let comparison = after(&run(), true);
         assert_eq!(comparison.state(), &State::Going);
         let expected = Verified {
-            events: 7,
+            events: 8,
             visits: 2,
             preemptions: 1,
-            memory_bytes: 100,
+            memories: 1,
+            memory_bytes: 150,
             ticks: 1,
             console_bytes: 3,
             input_bytes: 2,
@@ -296,7 +350,7 @@ mod tests {
         for event in [run(), vec![returned(2)]].concat() {
             comparison.event(&event).expect("taken");
         }
-        assert_eq!(divergence(&comparison).event, 8);
+        assert_eq!(divergence(&comparison).event, 9);
     }
 
     #[test]
@@ -320,11 +374,30 @@ mod tests {
     }
 
     #[test]
+    fn memory_that_differs_in_the_end_is_named() {
+        let with = |left| {
+            let mut came = run();
+            came[7] = left;
+            divergence(&after(&came, true)).to_string()
+        };
+        let text = with(memory_left(8, 50));
+        let named = "(the memory at the exit of process 1 differs: its digest is 0x8 and was 0x9)";
+        assert!(
+            text.starts_with("event 8: ") && text.ends_with(named),
+            "{text}"
+        );
+        let text = with(memory_left(9, 51));
+        let named =
+            "(the memory at the exit of process 1 differs: its size is 51 and was 50 bytes)";
+        assert!(text.ends_with(named), "{text}");
+    }
+
+    #[test]
     fn more_than_was_recorded_is_a_divergence_only_if_the_recording_is_whole() {
         let more = [run(), vec![timer(40)]].concat();
         let comparison = after(&more, true);
         let divergence = divergence(&comparison);
-        assert_eq!((divergence.event, &divergence.expected), (8, &None));
+        assert_eq!((divergence.event, &divergence.expected), (9, &None));
         assert_eq!(after(&more, false).state(), &State::AllCame);
     }
 

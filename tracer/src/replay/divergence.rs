@@ -73,6 +73,9 @@ fn what(kind: &EventKind) -> String {
         EventKind::Preempted { state } => {
             format!("a preemption (instruction {:#x})", state.registers[16])
         }
+        EventKind::MemoryLeft { space, bytes, .. } => {
+            format!("the end of address space {} ({bytes} bytes)", space.0)
+        }
         EventKind::SwitchEnd => "the end of a switch".to_owned(),
         EventKind::Woken => "a wake-up".to_owned(),
         EventKind::QuantumStart { expiry } => format!("a quantum (until {expiry} ns)"),
@@ -89,6 +92,26 @@ pub(super) fn difference(expected: &Event, came: &Event) -> Option<String> {
     {
         return Some(of_states(old, new));
     }
+    if let (
+        EventKind::MemoryLeft {
+            digest: old,
+            bytes: old_bytes,
+            ..
+        },
+        EventKind::MemoryLeft { digest, bytes, .. },
+    ) = (&expected.kind, &came.kind)
+        && (old, old_bytes) != (digest, bytes)
+    {
+        let how = if bytes == old_bytes {
+            format!("its digest is {digest:#x} and was {old:#x}")
+        } else {
+            format!("its size is {bytes} and was {old_bytes} bytes")
+        };
+        let process = expected.process.0;
+        return Some(format!(
+            "the memory at the exit of process {process} differs: {how}"
+        ));
+    }
     let is_later = expected.kind == came.kind && expected.time != came.time;
     is_later.then(|| "at another time".to_owned())
 }
@@ -100,6 +123,15 @@ fn of_states(old: &ThreadState, new: &ThreadState) -> String {
         "the digest of the vector registers",
         "the digest of the memory",
         "the size of the memory",
+        "the word that is worked on",
+        "xmm0",
+        "xmm1",
+        "xmm2",
+        "xmm3",
+        "xmm4",
+        "xmm5",
+        "xmm6",
+        "xmm7",
     ];
     let names = ThreadState::REGISTERS.into_iter().chain(others);
     let values = old.words().into_iter().zip(new.words());

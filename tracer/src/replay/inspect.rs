@@ -6,6 +6,8 @@
 
 use std::time::Instant;
 
+use trapline_abi::log::WORDS;
+use trapline_abi::replay::STATE_WORDS;
 use trapline_trace_format::event::{
     Cause, Event, EventKind, Nanos, ProcessId, ThreadId, ThreadState,
 };
@@ -86,7 +88,7 @@ pub enum Inspected {
     /// The event came.
     Stopped(Box<Snapshot>),
     /// The replay ended before that.
-    Ended(Replayed),
+    Ended(Box<Replayed>),
 }
 
 /// Where to stop, in the recording's terms and the kernel's.
@@ -132,11 +134,12 @@ pub fn inspect(
             look(recording, &machine, &standstill, &comparison, place, wanted)
                 .map(|snapshot| Inspected::Stopped(Box::new(snapshot)))
         }
-        over => Ok(Inspected::Ended(Replayed {
+        over => Ok(Inspected::Ended(Box::new(Replayed {
             end: end(over, recording, &mut comparison, stop),
             verified: comparison.verified(),
+            searches: comparison.searches(),
             took: start.elapsed(),
-        })),
+        }))),
     }
 }
 
@@ -231,7 +234,7 @@ fn place(events: impl IntoIterator<Item = (u64, Event)>, at: At) -> Result<Place
         }
         place.event = number;
         place.records += match &event.kind {
-            EventKind::Preempted { .. } => 3,
+            EventKind::Preempted { .. } => (STATE_WORDS / WORDS) as u64,
             _ => 1,
         };
         place.exactness = match &event.kind {
@@ -309,9 +312,9 @@ mod tests {
     }
 
     #[test]
-    fn a_preemption_is_three_records_and_samples_are_none() {
+    fn a_preemption_is_four_records_and_samples_are_none() {
         let records: Vec<u64> = (2..=9).map(|event| at(event).1).collect();
-        assert_eq!(records, [1, 2, 3, 4, 7, 8, 9, 10]);
+        assert_eq!(records, [1, 2, 3, 4, 8, 9, 10, 11]);
     }
 
     #[test]

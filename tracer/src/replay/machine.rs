@@ -1,6 +1,8 @@
 //! The machine of a recording, ready to do it all again: the same memory, files and seeds, inputs from the script, a key of
 //! its own. Neighbours: `recording.rs` has what it starts with, `machine/ready.rs` starts it.
 
+use trapline_abi::boot::STOPWATCH_NONE;
+
 use super::recording::Recording;
 use crate::error::TracerError;
 use crate::machine::{Ready, Source};
@@ -16,6 +18,8 @@ pub(super) fn ready(recording: &Recording, cpu: usize) -> Result<Ready<'_>, Trac
     // A tracer would see what is known already.
     parameters.traced = 0;
     parameters.replay = 1;
+    parameters.noted = 1;
+    parameters.stopwatch = STOPWATCH_NONE;
     parameters.stop_at = 0;
     parameters.script_samples = script.samples.len() as u64;
     parameters.script_points = script.points.len() as u64;

@@ -6,20 +6,28 @@
 //! | file | what |
 //! |---|---|
 //! | `recording.rs` | a trace that can be replayed |
+//! | `fit.rs`, `limits.rs` | whether this host's CPU and limits allow it |
 //! | `script.rs` | its inputs, as the kernel reads them |
 //! | `machine.rs` | the machine that gets them |
 //! | `inspect.rs` | a replay that stops behind an event, and what is seen there |
 //! | `history.rs`, `memory.rs` | the kernel's tables up to there, told from events; guest memory, read from outside |
+//! | `measure.rs`, `passages.rs` | what the kernel's work takes, over many replays and in one |
+//! | `searches.rs` | what it took to find where the timer had come |
 //! | `compare.rs`, `divergence.rs` | recording and replay held against each other; the first difference in words |
 
 mod compare;
 mod divergence;
+mod fit;
 mod history;
 mod inspect;
+mod limits;
 mod machine;
+mod measure;
 mod memory;
+mod passages;
 mod recording;
 mod script;
+mod searches;
 
 use std::time::{Duration, Instant};
 
@@ -27,13 +35,17 @@ pub use compare::Verified;
 pub use divergence::Divergence;
 pub use history::{ProcessRow, ThreadStatus};
 pub use inspect::{At, Exactness, Inspected, Snapshot, Wanted, inspect};
+pub use measure::Measuring;
 pub use memory::Bytes;
-pub use recording::{Recording, Trust};
+pub use recording::{AnyCpu, Recording, Trust};
+pub use searches::Searches;
 
 use crate::error::TracerError;
 use crate::machine::Machine;
 use crate::record::{Observer, Pinned, Standstill, Stop};
 use compare::{Comparison, State};
+use passages::Passages;
+use trapline_abi::boot::STOPWATCH_NONE;
 use trapline_trace_format::event::Event;
 
 /// Longest sleep between two looks at a log that fills slowly.
@@ -77,6 +89,8 @@ pub enum End {
 pub struct Replayed {
     /// What was compared, and was the same.
     pub verified: Verified,
+    /// What it took to find where the timer had come.
+    pub searches: Searches,
     /// How it ended.
     pub end: End,
     /// How long it took, from the start of the machine.
@@ -92,12 +106,28 @@ pub fn replay(
     recording: &Recording,
     options: &ReplayOptions,
     stop: &Stop,
-    mut progress: impl FnMut(u64, u64),
+    progress: impl FnMut(u64, u64),
 ) -> Result<Replayed, TracerError> {
+    replay_timed(recording, options, STOPWATCH_NONE, stop, progress).map(|(replayed, _)| replayed)
+}
+
+/// The same with a stopwatch of the kernel's ([`trapline_abi::boot`]); what the passages took, in its units.
+fn replay_timed(
+    recording: &Recording,
+    options: &ReplayOptions,
+    stopwatch: u32,
+    stop: &Stop,
+    mut progress: impl FnMut(u64, u64),
+) -> Result<(Replayed, Passages), TracerError> {
     let _pinned = Pinned::for_recorder(options.cpu, false)?;
     let mut comparison = Comparison::new(recording.compared_events()?, recording.is_whole());
+    if stopwatch != STOPWATCH_NONE {
+        comparison.time_passages();
+    }
     let start = Instant::now();
-    let mut machine = machine::ready(recording, options.cpu)?.start()?;
+    let mut ready = machine::ready(recording, options.cpu)?;
+    ready.parameters.stopwatch = stopwatch;
+    let mut machine = ready.start()?;
     let _armed = stop.arm(machine.root.killer()?, None);
     let over = run(
         &mut machine,
@@ -110,11 +140,13 @@ pub fn replay(
     drop(machine);
     let took = start.elapsed();
     let end = end(over, recording, &mut comparison, stop);
-    Ok(Replayed {
+    let replayed = Replayed {
         verified: comparison.verified(),
+        searches: comparison.searches(),
         end,
         took,
-    })
+    };
+    Ok((replayed, comparison.into_passages()))
 }
 
 /// Why the machine no longer runs.

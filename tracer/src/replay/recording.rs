@@ -5,15 +5,22 @@ use std::path::Path;
 
 use trapline_abi::boot::{BootParameters, MAGIC, VERSION};
 use trapline_trace_format::error::{FormatError, LogDamage};
-use trapline_trace_format::event::Event;
+use trapline_trace_format::event::{Event, EventKind, Role};
 use trapline_trace_format::folder::{ReplayPart, Trace};
 use trapline_trace_format::meta::{self, Outcome, Target};
 
 use super::compare::is_compared;
+use super::fit::Fit;
+use super::limits::{self, Needs};
 use super::script::Script;
 use crate::error::TracerError;
+use crate::host::allowed_cpus;
 use crate::machine::{Images, Job, signal_frame_bytes};
+use crate::processor;
 use crate::ptrace::region;
+
+/// The first format version whose traces hold what a replay needs.
+const FIRST_VERSION: u32 = 3;
 
 /// What a trace may do to the host that it is replayed on. Its kernel is a program like any other, and only a kernel that
 /// protects itself keeps the programs of the trace inside the machine.
@@ -24,6 +31,16 @@ pub enum Trust {
     None,
     /// Whoever made the trace is trusted like the author of a program.
     Full,
+}
+
+/// What to do on a CPU that lacks what the recorded one had.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum AnyCpu {
+    /// Nothing: programs may have chosen code that does not run here.
+    #[default]
+    Refused,
+    /// Try.
+    Tried,
 }
 
 /// A trace that can be replayed.
@@ -37,6 +54,7 @@ pub struct Recording {
     pub(super) jobs: Vec<Job>,
     /// Events that a replay is held against.
     pub(super) compared: u64,
+    needs: Needs,
 }
 
 impl Recording {
@@ -47,17 +65,31 @@ impl Recording {
     /// asks for more trust than it gets.
     pub fn open(path: &Path, images: &Images, trust: Trust) -> Result<Self, TracerError> {
         let trace = Trace::open(path)?;
-        let [kernel, archive, boot] = [
-            trace.replay_part(ReplayPart::Kernel)?,
-            trace.replay_part(ReplayPart::Initramfs)?,
-            trace.replay_part(ReplayPart::Boot)?,
-        ];
         let refuse = |why: String| {
             Err(TracerError::Options(format!(
                 "{} cannot be replayed: {why}",
                 path.display()
             )))
         };
+        let version = trace.meta().format_version;
+        if version < FIRST_VERSION {
+            return refuse(format!(
+                "it is of format version {version}, which came before replays; record it again"
+            ));
+        }
+        let jobs = match &trace.meta().target {
+            Target::Mini { jobs, .. } => jobs.iter().map(job).collect(),
+            Target::Linux { .. } => {
+                let why = "its programs ran on Linux, which does not tell what they depend on; record them on the \
+                           mini-kernel (--kernel mini)";
+                return refuse(why.to_owned());
+            }
+        };
+        let [kernel, archive, boot] = [
+            trace.replay_part(ReplayPart::Kernel)?,
+            trace.replay_part(ReplayPart::Initramfs)?,
+            trace.replay_part(ReplayPart::Boot)?,
+        ];
         let Some(parameters) = region::parameters_from(&boot).filter(|p| p.magic == MAGIC) else {
             return refuse("its replay/boot is none that a kernel can read".to_owned());
         };
@@ -66,10 +98,12 @@ impl Recording {
         }
         let mut script = Script::default();
         let mut compared = 0;
+        let mut usage = Usage::default();
         for event in trace.events()? {
             match event {
                 Ok(event) => {
                     script.take(&event);
+                    usage.take(&event);
                     compared += u64::from(is_compared(&event));
                 }
                 // The recorder was killed: what it had written counts.
@@ -80,10 +114,6 @@ impl Recording {
         if script.samples.is_empty() {
             return refuse("it holds no inputs; record it again".to_owned());
         }
-        let Target::Mini { jobs, .. } = &trace.meta().target else {
-            return refuse("it is of programs on Linux, which cannot be replayed".to_owned());
-        };
-        let jobs = jobs.iter().map(job).collect();
         Ok(Self {
             trace,
             kernel,
@@ -92,13 +122,76 @@ impl Recording {
             script,
             jobs,
             compared,
+            needs: usage.most,
         })
+    }
+
+    /// Whether it can be replayed on this host, before anything starts. Gives what the user should know, in a line each.
+    ///
+    /// # Errors
+    /// When it cannot, in one line: the CPU lacks what the recorded one had (unless any CPU will do), or a limit of the host is
+    /// in the way.
+    pub fn check_host(&self, any_cpu: AnyCpu) -> Result<Vec<String>, TracerError> {
+        let refuse = |why: String| {
+            Err(TracerError::Options(format!(
+                "{} cannot be replayed here: {why}",
+                self.trace.path().display()
+            )))
+        };
+        if let Some(why) = self.needs.complaint(&limits::Host::this()) {
+            return refuse(why);
+        }
+        let Some(recorded) = &self.meta().host.processor else {
+            return Ok(Vec::new());
+        };
+        let here = processor::on(self.cpu()?)?;
+        Ok(match (Fit::of(recorded, &here), any_cpu) {
+            (Fit::Same, _) => Vec::new(),
+            (Fit::Other(how), _) => vec![format!(
+                "this CPU is not like the one it was recorded on: {how}; a program that asks the CPU may take another way, which \
+                 would show as a divergence"
+            )],
+            (Fit::Lacks(what), AnyCpu::Refused) => {
+                return refuse(format!(
+                    "the CPU that it was recorded on can do {what}, by which programs choose their code, and this one cannot; \
+                     replay it on a CPU that can, or add --any-cpu to try"
+                ));
+            }
+            (Fit::Lacks(what), AnyCpu::Tried) => vec![format!(
+                "this CPU cannot do {what}, by which programs may have chosen their code: that would show as a divergence"
+            )],
+        })
+    }
+
+    /// The CPU of this host to replay on: the one that answers with the recorded number, as programs may have kept it; else the
+    /// last one allowed.
+    ///
+    /// # Errors
+    /// When no CPU may be used.
+    pub fn cpu(&self) -> Result<usize, TracerError> {
+        let allowed = allowed_cpus()?;
+        let recorded = self.meta().host.processor.as_ref();
+        recorded
+            .and_then(|recorded| processor::with_number(recorded.number, &allowed))
+            .or(allowed.last().copied())
+            .ok_or_else(|| TracerError::Options("no CPU may be used".to_owned()))
+    }
+
+    /// The trace folder's own name.
+    #[must_use]
+    pub fn name(&self) -> String {
+        self.trace.name()
     }
 
     /// What meta.json says of it.
     #[must_use]
     pub fn meta(&self) -> &meta::Meta {
         self.trace.meta()
+    }
+
+    /// Whether the instructions that read the time stamp counter trap in it.
+    pub(super) fn traps_tsc(&self) -> bool {
+        region::parameters_from(&self.boot).is_some_and(|parameters| parameters.trap_tsc != 0)
     }
 
     /// Why the trace is not whole, in one line; nothing when it is.
@@ -126,6 +219,36 @@ impl Recording {
     ) -> Result<impl Iterator<Item = (u64, Event)> + use<>, TracerError> {
         let intact = self.trace.events()?.map_while(Result::ok);
         Ok((1..).zip(intact))
+    }
+}
+
+/// What the machine used, event by event.
+#[derive(Default)]
+struct Usage {
+    processes: u64,
+    most: Needs,
+}
+
+impl Usage {
+    fn take(&mut self, event: &Event) {
+        let memory = match &event.kind {
+            EventKind::Created {
+                role: Role::Process,
+                ..
+            } => {
+                self.processes += 1;
+                0
+            }
+            EventKind::ProcessExited { .. } => {
+                self.processes = self.processes.saturating_sub(1);
+                0
+            }
+            EventKind::MemoryLeft { bytes, .. } => *bytes,
+            EventKind::Preempted { state } => state.memory_bytes,
+            _ => return,
+        };
+        self.most.processes = self.most.processes.max(self.processes);
+        self.most.memory = self.most.memory.max(memory);
     }
 }
 

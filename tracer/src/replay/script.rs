@@ -83,6 +83,7 @@ impl Script {
                     point.state.memory = state.memory;
                     point.state.memory_bytes = state.memory_bytes;
                     point.state.operand = state.operand;
+                    point.state.lanes = state.lanes;
                 }
                 self.is_tick = false;
             }

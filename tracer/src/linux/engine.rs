@@ -219,11 +219,8 @@ impl Engine<'_> {
             return;
         }
         self.host.drain(&mut |mut event| {
-            // What was before the start is not the program's.
-            if let Some(time) = timeline.at(event.time) {
-                event.time = time;
-                output.append(&event);
-            }
+            event.time = timeline.at(event.time);
+            output.append(&event);
         });
     }
 

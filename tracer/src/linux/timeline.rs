@@ -40,9 +40,9 @@ impl Timeline {
         }
     }
 
-    /// The time at which the clock had this reading; nothing before the start.
-    pub(super) fn at(&self, reading: Nanos) -> Option<Nanos> {
-        let time = reading - self.origin? as Nanos;
-        (time >= 0).then_some(time)
+    /// The time at which the clock had this reading; 0 for one before the start, so that the host's events add up to its counts.
+    pub(super) fn at(&self, reading: Nanos) -> Nanos {
+        let origin = self.origin.map_or(reading, |origin| origin as Nanos);
+        (reading - origin).max(0)
     }
 }

@@ -1,6 +1,7 @@
 //! Which calls make, close or replace file descriptors.
 //!
-//! Key type: [`Descriptors`]. A tracer asks `/proc/PID/fd` for the meaning of what a call made. Descriptors that come by a message (`SCM_RIGHTS`)
+//! Key type: [`Descriptors`]. A tracer asks `/proc/PID/fd` for the meaning of what a call made. Descriptors that come by a
+//! message (`SCM_RIGHTS`)
 //! are not told.
 
 use trapline_trace_format::event::Abi;

@@ -64,7 +64,8 @@ pub enum What {
         /// How much of the buffers is data.
         data: Span,
     },
-    /// A `struct msghdr`. Part 0: it. Part 1: its name. Part 2: its control data (both kept as structures). Part 3: its array of
+    /// A `struct msghdr`. Part 0: it. Part 1: its name. Part 2: its control data (both kept as structures). Part 3: its
+    /// array of
     /// `struct iovec`. Parts 4 and up: each buffer's data. What has no bytes has no event.
     Message {
         /// How much of the buffers is data.
@@ -111,7 +112,8 @@ pub enum Length {
 }
 
 impl What {
-    /// Most bytes to keep of each part; `data_bytes` is what was asked for of data. Part 0 of lists and vectors, and names and control data
+    /// Most bytes to keep of each part; `data_bytes` is what was asked for of data. Part 0 of lists and vectors, and names
+    /// and control data
     /// of messages, are structures.
     #[must_use]
     pub fn most_bytes(self, data_bytes: usize) -> usize {

@@ -1,4 +1,5 @@
-//! What the system calls of Linux are: names and numbers, classes, arguments, what of a program's memory is worth keeping, and the
+//! What the system calls of Linux are: names and numbers, classes, arguments, what of a program's memory is worth keeping,
+//! and the
 //! text of a call as strace prints it.
 //!
 //! Key functions: [`name`], [`fetches`], [`descriptors`], [`CallSet::parse`]. Neighbours: the tracer asks what to read, the

@@ -1,6 +1,7 @@
 //! Names and numbers of the calls in the three tables of an x86-64 kernel.
 //!
-//! The crate `syscalls` has x86-64 and i386. x32 is x86-64's table with bit 30 set; calls whose structures differ have numbers of
+//! The crate `syscalls` has x86-64 and i386. x32 is x86-64's table with bit 30 set; calls whose structures differ have
+//! numbers of
 //! their own there, 512 to 547 (arch/x86/entry/syscalls/syscall_64.tbl).
 
 use trapline_trace_format::event::Abi;

@@ -17,7 +17,8 @@ const NUMBERS: usize = 1024;
 /// The plans of a table, by number without bit 30.
 static PLANS: LazyLock<[Vec<Plan>; Abi::ALL.len()]> = LazyLock::new(|| Abi::ALL.map(plans));
 
-/// What to keep of a call, given its arguments (those of ioctl, fcntl and the like say what their pointer is). What is read at the entry
+/// What to keep of a call, given its arguments (those of ioctl, fcntl and the like say what their pointer is). What is read
+/// at the entry
 /// comes first. The first call of this function takes a millisecond; later ones look it up.
 #[must_use]
 pub fn fetches(abi: Abi, number: i32, arguments: &[u64; 6]) -> &'static [Fetch] {

@@ -58,14 +58,17 @@ impl CallSet {
         self.nameless
     }
 
-    /// The numbers of one table that are in the set, smallest first, but for those that have no name ([`Self::has_nameless`]). Those of x32
+    /// The numbers of one table that are in the set, smallest first, but for those that have no name
+    /// ([`Self::has_nameless`]). Those of x32
     /// have bit 30 set.
     pub fn numbers(&self, abi: Abi) -> impl Iterator<Item = i32> + '_ {
         self.numbers[abi as usize].iter().copied()
     }
 
-    /// Reads what `-e` of strace takes: `%file,read`, `trace=%network`, `!futex`, `/^epoll`, `?statx`, `all`, `none`, a number, each with `@64`,
-    /// `@32` or `@x32` for one table alone. A `!` at the beginning is for all that follows, one before a later word takes that away.
+    /// Reads what `-e` of strace takes: `%file,read`, `trace=%network`, `!futex`, `/^epoll`, `?statx`, `all`, `none`, a
+    /// number, each with `@64`,
+    /// `@32` or `@x32` for one table alone. A `!` at the beginning is for all that follows, one before a later word takes
+    /// that away.
     ///
     /// # Errors
     /// One line that says which word is wrong, and what was meant perhaps.

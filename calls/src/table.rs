@@ -1,4 +1,5 @@
-//! The table of calls: one row says a call's name, its arguments, its result and strace's classes that it is in. What to read of
+//! The table of calls: one row says a call's name, its arguments, its result and strace's classes that it is in. What to
+//! read of
 //! the program, how a call is printed and what `-e` means follow from it.
 //!
 //! A row reads `"openat" [DirFd, Path, Open, OpenMode(2)] -> Number, [Desc, File];`. The words of arguments and results are

@@ -154,3 +154,81 @@ impl Printed {
 pub(crate) fn is_error(result: i64) -> bool {
     (-4095..0).contains(&result)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn line(abi: Abi, number: i32, arguments: [u64; 6], given: &[Pointed], result: i64) -> String {
+        let call = Occurrence {
+            abi,
+            number,
+            arguments,
+            given,
+            got: &[],
+            result: Some(result),
+        };
+        let style = Style::default();
+        let (beginning, end) = (call.beginning(style), call.end(style));
+        format!("{beginning}{end} = {}", call.outcome(style))
+    }
+
+    fn text(argument: u8, bytes: &[u8], length: u64) -> Pointed {
+        Pointed {
+            argument,
+            part: 0,
+            length,
+            bytes: bytes.to_vec(),
+        }
+    }
+
+    #[test]
+    fn a_number_without_a_name_shows_its_registers() {
+        assert_eq!(
+            line(Abi::X86_64, 1000, [1, 0, 3, 4, 5, 6], &[], -38),
+            "syscall_0x3e8(0x1, 0, 0x3, 0x4, 0x5, 0x6) = -1 ENOSYS (Function not implemented)"
+        );
+    }
+
+    #[test]
+    fn a_path_is_told_empty_or_an_address_when_it_could_not_be_read() {
+        const CHDIR: i32 = 80;
+        let chdir = |address, given: &[Pointed]| {
+            line(Abi::X86_64, CHDIR, [address, 0, 0, 0, 0, 0], given, 0)
+        };
+        assert_eq!(chdir(16, &[text(0, b"/a", 3)]), "chdir(\"/a\") = 0");
+        assert_eq!(chdir(16, &[text(0, b"", 1)]), "chdir(\"\") = 0");
+        assert_eq!(chdir(16, &[text(0, b"", 0)]), "chdir(0x10) = 0");
+        assert_eq!(chdir(0, &[]), "chdir(NULL) = 0");
+    }
+
+    #[test]
+    fn calls_of_32_bits_have_their_own_numbers_arguments_and_words() {
+        const WRITE: i32 = 4;
+        const MMAP: i32 = 90;
+        let given = [text(1, b"x", 1)];
+        assert_eq!(
+            line(Abi::I386, WRITE, [1, 16, 1, 0, 0, 0], &given, 1),
+            "write(1, \"x\", 1) = 1"
+        );
+        // Its only argument is a pointer to the six.
+        assert_eq!(
+            line(Abi::I386, MMAP, [0x1000, 2, 3, 4, 5, 6], &[], 0x2000),
+            "mmap(0x1000) = 0x2000"
+        );
+    }
+
+    #[test]
+    fn the_mode_of_a_file_is_shown_where_one_may_be_made() {
+        const OPEN: i32 = 2;
+        let open = |flags: i32| {
+            let arguments = [0, u64::from(flags as u32), 0o640, 0, 0, 0];
+            line(Abi::X86_64, OPEN, arguments, &[], 3)
+        };
+        assert_eq!(open(libc::O_RDWR), "open(NULL, O_RDWR) = 3");
+        assert_eq!(
+            open(libc::O_RDWR | libc::O_CREAT),
+            "open(NULL, O_RDWR|O_CREAT, 0640) = 3"
+        );
+    }
+}

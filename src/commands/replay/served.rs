@@ -9,7 +9,7 @@ use trapline_tracer::replay::{
     Client, End, Recording, ReplayOptions, Replayed, Served, Verified, serve,
 };
 
-use super::{Exit, terminal, with_signals};
+use super::{Exit, Runs, terminal, with_signals};
 use crate::cli::ReplayArgs;
 
 /// Serves until gdb goes.
@@ -41,7 +41,13 @@ pub(super) fn run(
             args.trace.display(),
             units::things(verified.events, "event", "events")
         ),
-        Served::Ended(replayed) => super::show(args, recording, &[replayed], signal),
+        Served::Ended(replayed) => {
+            let runs = Runs {
+                all: vec![replayed],
+                interrupted_by: signal,
+            };
+            super::show(args, recording, &runs)
+        }
         Served::Nonsense(what) => bail!(
             "whoever connected does not speak gdb's remote protocol ({}); connect with gdb",
             escape(&what)

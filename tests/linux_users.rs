@@ -15,7 +15,7 @@ use std::path::PathBuf;
 use trapline_trace_format::event::{Abi, Role};
 
 use linux::{GETPPID, Traced, User, as_bare_for, program, run};
-use support::{Scratch, skip};
+use support::{Scratch, not_here};
 
 /// Those of the hard programs that are hardest without rights.
 const PROGRAMS: [&str; 8] = [
@@ -52,14 +52,17 @@ fn install(scratch: &Scratch, program: &OsString, owner: u32) -> PathBuf {
 
 /// Records the program that executes the set-user-ID program. None where files cannot be given away.
 fn record_set_user_id(user: User, owner: u32, options: &[&str]) -> Option<(linux::Run, Traced)> {
-    let is_root = fs::metadata("/proc/self").is_ok_and(|me| me.uid() == 0);
-    let mut line = program("set_user_id").filter(|_| is_root)?;
+    if !fs::metadata("/proc/self").is_ok_and(|me| me.uid() == 0) {
+        not_here("only root can give a program away");
+        return None;
+    }
+    let mut line = program("set_user_id")?;
     let scratch = Scratch::new();
     let installed = install(&scratch, &line[0], owner);
     line.push(installed.into_os_string());
     let bare = run(user, &line);
     if !bare.stdout.ends_with(&format!("effective {owner}\n")) {
-        skip("the temporary folder is mounted nosuid");
+        not_here("the temporary folder is mounted nosuid");
         return None;
     }
     let traced = Traced::record(user, &line, options);

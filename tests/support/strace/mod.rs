@@ -10,7 +10,7 @@ use std::process::{Command, Stdio};
 use trapline_trace_format::event::{Cause, EventKind};
 use trapline_trace_format::folder::Trace;
 
-use crate::support::{Scratch, skip, stdout, text};
+use crate::support::{Scratch, not_here, skip, stdout, text};
 
 /// The strace whose texts are copied.
 const TEXTS_OF: &str = "6.1";
@@ -170,7 +170,7 @@ pub(crate) fn is_known_strace() -> bool {
         .to_owned();
     let known = first.ends_with(&format!("version {TEXTS_OF}"));
     if !known {
-        skip(&format!(
+        not_here(&format!(
             "texts are those of strace {TEXTS_OF}, not of `{first}`"
         ));
     }

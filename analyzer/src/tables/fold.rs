@@ -9,7 +9,7 @@
 //! | state | from | to | time counts as |
 //! |---|---|---|---|
 //! | starting | time 0 | first switch begin, switch end or return | idle |
-//! | switching | switch begin | switch end | switch |
+//! | switching | switch begin | switch end, or switch begin when the next thread's host process died on the way | switch |
 //! | idle | switch end to thread 0 | switch begin | idle |
 //! | kernel(T) | switch end to T, or trap of T | return of T, or switch begin | kernel(T, cause of T's open visit) |
 //! | user(T) | return of T | trap of T, or switch begin when T's host process died | user(T), less exit and entry cost, which are kernel(T) |
@@ -374,6 +374,8 @@ impl Fold {
                 },
                 Some(index),
             ) if running == index => {}
+            // Its host process died before it noticed that it was given the CPU.
+            (State::Switching { to }, Some(_)) if to == from => {}
             (State::Idle, None) | (State::Starting, _) => {}
             _ => {
                 return Err(format!(

@@ -274,6 +274,28 @@ fn an_expired_quantum_is_what_the_thread_got_without_the_tracer() {
 }
 
 #[test]
+fn a_thread_may_die_on_its_way_to_the_cpu() {
+    let rows = rows(vec![
+        created(0, 1, "one"),
+        switch(100, 0, 1, SwitchReason::Idle),
+        switched(150, 1),
+        returned(200, 1, 0),
+        created(300, 2, "two"),
+        trap(400, 1, Cause::Syscall, 24),
+        switch(450, 1, 2, SwitchReason::Yield),
+        exited(500, 2, 0),
+        switch(520, 2, 1, SwitchReason::Exit),
+        switched(600, 1),
+        returned(650, 1, 0),
+    ]);
+    assert_eq!(ns(&rows, Activity::Switch), 50 + 150);
+    assert_eq!(total(&rows), 650);
+    assert_eq!(rows.switches[1].end_ns, None);
+    assert_eq!(rows.lifecycle[1].first_run_ns, None);
+    assert_eq!(rows.lifecycle[1].completion_ns, Some(500));
+}
+
+#[test]
 fn a_trace_killed_in_the_middle_is_cut_and_not_extrapolated() {
     let all = two_threads();
     for length in 0..all.len() {

@@ -57,6 +57,26 @@ fn build(fixtures: &Path, target: &Path) -> Result<PathBuf, Box<dyn std::error::
             cargo.env_remove(name);
         }
     }
+    // Messages of panics name source files. Without where they lie, equal sources make equal programs wherever they are
+    // built, and a trace that holds them says nothing of the machine.
+    let home = env::var_os("CARGO_HOME").map(PathBuf::from).or_else(|| {
+        let home = env::var_os("HOME")?;
+        Some(Path::new(&home).join(".cargo"))
+    });
+    // The crates' sources lie in a folder named after the registry.
+    let registries = home.and_then(|home| fs::read_dir(home.join("registry/src")).ok());
+    let crates = registries
+        .into_iter()
+        .flatten()
+        .flatten()
+        .map(|folder| (folder.path(), "crates"));
+    let flags = crates
+        .chain([(fixtures.to_owned(), FIXTURES)])
+        .map(|(place, name)| format!("--remap-path-prefix={}={name}", place.display()));
+    cargo.env(
+        "CARGO_ENCODED_RUSTFLAGS",
+        flags.collect::<Vec<_>>().join("\x1f"),
+    );
     let output = cargo.output()?;
     if !output.status.success() {
         return Err(format!(

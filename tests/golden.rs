@@ -82,12 +82,12 @@ fn a_golden_trace_that_kept_its_machine_is_replayed_with_it() {
     let errors = String::from_utf8_lossy(&output.stderr);
     if errors.contains("saved at most") {
         // The state of a thread does not fit where that kernel keeps it: no tool that could be installed helps.
-        return support::not_here(&errors);
+        return eprintln!("skipped: {errors}");
     }
     assert!(output.status.success(), "{errors}");
     let said = String::from_utf8_lossy(&output.stdout);
     assert!(
-        said.starts_with("the same to the end, 3 times: 277 events\n"),
+        said.starts_with("the same to the end, 3 times: 285 events\n"),
         "{said}"
     );
 }

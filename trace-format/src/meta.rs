@@ -235,7 +235,7 @@ pub struct Host {
     pub clock: String,
     /// Name of the hypervisor, or none when the host is not known to be virtual.
     pub hypervisor: Option<String>,
-    /// What programs could learn about the CPU by asking it; none in traces from before version 4.
+    /// What programs could learn about the CPU by asking it; none in traces of programs on Linux and from before version 4.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub processor: Option<Processor>,
 }

@@ -1,3 +1,5 @@
+//! Promises of the text of calls, as strace prints it.
+
 use trapline_trace_format::event::{Abi, Role, SpaceId};
 
 use super::*;
